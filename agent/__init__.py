@@ -1,0 +1,1 @@
+"""One edge node: commands in, containers, tags and health out."""

@@ -1,0 +1,59 @@
+"""Where a broker is and how one is let in."""
+
+import ssl
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import unquote, urlsplit
+
+from msgspec import Meta, Struct
+
+_PORTS = {"mqtt": 1883, "mqtts": 8883}
+
+
+class Broker(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A broker's address and credentials. With `ca_file` or `tls`, nothing is sent before the broker is verified."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535)] = 1883
+    username: str | None = None
+    password: str | None = None
+    password_file: str | None = None
+    """Read at every connect, so that a secret can be renewed while running; wins over `password`."""
+    tls: bool = False
+    ca_file: str | None = None
+    """PEM; None with `tls` means the system's own certificate authorities."""
+    cert_file: str | None = None
+    key_file: str | None = None
+    keepalive_s: Annotated[int, Meta(ge=5, le=65535)] = 30
+
+    def secret(self) -> str | None:
+        """The password as it is now; raises OSError where its file can't be read."""
+        if self.password_file is not None:
+            return Path(self.password_file).read_text(encoding="utf-8").strip()
+        return self.password
+
+    def tls_context(self) -> ssl.SSLContext | None:
+        """How to verify the broker; None for plain TCP. Raises OSError or ssl.SSLError for unusable files."""
+        if not (self.tls or self.ca_file):
+            return None
+        context = ssl.create_default_context(cafile=self.ca_file)
+        if self.cert_file is not None:
+            context.load_cert_chain(self.cert_file, self.key_file)
+        return context
+
+    def __str__(self) -> str:
+        return f"{'mqtts' if self.tls or self.ca_file else 'mqtt'}://{self.host}:{self.port}"
+
+
+def parse_broker_url(url: str) -> Broker:
+    """Read `mqtt[s]://[user[:password]@]host[:port]`; raises ValueError that says what is wrong."""
+    parts = urlsplit(url if "://" in url else f"mqtt://{url}")
+    if parts.scheme not in _PORTS or not parts.hostname or parts.path.strip("/"):
+        raise ValueError(f"{url!r} is not a broker's address: mqtt://host:1883 or mqtts://host:8883")
+    return Broker(
+        host=parts.hostname,
+        port=parts.port or _PORTS[parts.scheme],
+        username=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+        tls=parts.scheme == "mqtts",
+    )

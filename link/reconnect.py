@@ -1,0 +1,47 @@
+"""How often to try again: at once never, together never.
+
+A fleet whose broker comes back must not arrive as one storm, so the first attempt after a loss is spread as well, and
+the delays grow until a connection has lasted (field notes: eclipse-hawkbit and aiomqtt users alike).
+"""
+
+import time
+
+import tenacity
+from msgspec import Struct
+
+
+class Spread(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Delays between attempts, each drawn at random from zero to a bound that doubles."""
+
+    first_s: float = 2.0
+    """The first attempt after a loss comes within this time."""
+    longest_s: float = 60.0
+    settled_after_s: float = 60.0
+    """A connection that lasted so long starts the next series afresh."""
+
+
+class BackOff:
+    """Counts failures of one connection and says how long to wait. Not shared between connections."""
+
+    def __init__(self, spread: Spread) -> None:
+        self._wait = tenacity.wait_random_exponential(multiplier=spread.first_s, max=spread.longest_s)
+        self._settled_after_s = spread.settled_after_s
+        self._state = tenacity.RetryCallState(tenacity.AsyncRetrying(), None, (), {})
+        self._state.attempt_number = 0
+        self._connected_at: float | None = None
+
+    @property
+    def failures(self) -> int:
+        """How many times in a row it failed or was lost."""
+        return self._state.attempt_number
+
+    def connected(self) -> None:
+        """The connection stands."""
+        self._connected_at = time.monotonic()
+
+    def delay_s(self) -> float:
+        """The connection failed or was lost: how long to wait before the next attempt."""
+        lasted_s = 0.0 if self._connected_at is None else time.monotonic() - self._connected_at
+        self._connected_at = None
+        self._state.attempt_number = 1 if lasted_s >= self._settled_after_s else self._state.attempt_number + 1
+        return self._wait(self._state)
