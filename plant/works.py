@@ -12,10 +12,10 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import aiodocker
+from mosquitto.credentials import BrokerFiles, write_broker_files
 from msgspec import Struct
 
 from link.broker import Broker
-from mosquitto.credentials import BrokerFiles, write_broker_files
 from plant.processes import Processes, Running
 from wire.topics import NodeName
 
