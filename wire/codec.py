@@ -1,5 +1,6 @@
 """Between messages and bytes: one encoder, typed decoders, and one error for all that can be wrong with a payload."""
 
+import re
 from typing import Any, TypeVar
 
 import msgspec
@@ -11,6 +12,7 @@ MAX_COMMAND_BYTES = 256 * 1024
 """A command larger than this is refused before anything looks into it."""
 
 _T = TypeVar("_T")
+_MISSING = re.compile("Object missing required field `([^`]+)`")
 _encoder = msgspec.json.Encoder()
 _decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 
@@ -103,7 +105,7 @@ def _open(envelope: _Envelope) -> Command:
     args = VERBS.get(envelope.verb)
     if args is None:
         known = ", ".join(VERBS)
-        message = f"{envelope.verb!r} is none of the verbs that this version knows: {known}"
+        message = f"{envelope.verb[:64]!r} is none of the verbs that this version knows: {known}"
         raise ContractError(message, category=Category.UNKNOWN_VERB, element="verb")
     return Command(
         id=envelope.id,
@@ -119,7 +121,7 @@ def _decode_args(kind: type[_T], payload: bytes) -> _T:
     try:
         return decode(kind, payload)
     except ContractError as error:
-        error.element = error.element.replace("$", "$.args", 1)
+        error.element = "$.args" + error.element.removeprefix("payload").removeprefix("$")
         raise
 
 
@@ -134,6 +136,10 @@ def _traces_of(payload: bytes) -> tuple[str | None, str | None]:
 
 
 def _path_in(error: Exception) -> str:
-    """msgspec ends its messages with the place: ``… - at `$.args.app` ``."""
+    """msgspec ends its messages with the place, ``… - at `$.args.app` ``, and names a missing field before it."""
+    missing = _MISSING.match(str(error))
     _, found, rest = str(error).rpartition(" - at `")
-    return rest.rstrip("`") if found else "payload"
+    place = rest.rstrip("`") if found else "$"
+    if missing:
+        return f"{place}.{missing[1]}"
+    return place if found else "payload"

@@ -74,7 +74,8 @@ VERBS: dict[str, type[Args]] = {
 
 _VERB_OF = {args: verb for verb, args in VERBS.items()}
 
-CommandId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
+CommandId = Name
+"""UUIDv7 or any other name that is unique."""
 
 
 class Command(Struct, frozen=True, kw_only=True):
@@ -394,7 +395,7 @@ class TagValue(Struct, frozen=True, omit_defaults=True):
     `"-Infinity"` for what JSON has no number (OPC UA Part 6, 5.4.2.4); null where the quality is Bad."""
     status: int = 0
     """OPC UA StatusCode; left out when it is 0, Good."""
-    time: datetime | None = None
+    time: Time | None = None
     """SourceTimestamp, to the microsecond; left out where the server gave none."""
 
 

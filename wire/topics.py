@@ -85,9 +85,11 @@ class Topics(msgspec.Struct, frozen=True):
     root: str = DEFAULT_ROOT
 
     def of(self, node: NodeName, kind: Kind, *names: str) -> str:
-        """Build the topic of `kind` for `node`; raises ValueError for a wrong number of names."""
+        """Build the topic of `kind` for `node`; raises ValueError for names that `parse` would not give back."""
         if len(names) != NAMES_BEHIND[kind]:
             raise ValueError(f"a {kind} topic has {NAMES_BEHIND[kind]} names behind it, not {len(names)}")
+        if not _are_names_behind(kind, names):
+            raise ValueError(f"{names!r} can't stand behind {kind} in a topic")
         return "/".join((self.root, node.site, node.node, kind, *(quote(name, safe="") for name in names)))
 
     def below(self, node: NodeName) -> str:
@@ -128,14 +130,23 @@ def matches(target: str, node: NodeName) -> bool:
 def _parse_below_root(levels: list[str]) -> Address | None:
     if len(levels) < 3 or levels[2] not in NAMES_BEHIND:
         return None
-    site, node, kind = levels[0], levels[1], Kind(levels[2])
+    node, kind = NodeName(levels[0], levels[1]), Kind(levels[2])
     names = tuple(unquote(level) for level in levels[3:])
+    if [quote(name, safe="", errors="replace") for name in names] != levels[3:]:
+        return None  # another spelling of a topic that this contract writes in one way
+    if not (_is_addressed(node, kind) and _are_names_behind(kind, names)):
+        return None
+    return Address(node, kind, names)
+
+
+def _is_addressed(node: NodeName, kind: Kind) -> bool:
+    """One node; or for a command also every node of a site, or every node of every site."""
+    if kind is Kind.COMMAND and node.node == EVERY:
+        return node.site == EVERY or is_name(node.site)
+    return is_name(node.site) and is_name(node.node)
+
+
+def _are_names_behind(kind: Kind, names: tuple[str, ...]) -> bool:
     if len(names) != NAMES_BEHIND[kind] or not all(names):
-        return None
-    if not (_is_name_or_every(site) and _is_name_or_every(node)):
-        return None
-    return Address(NodeName(site, node), kind, names)
-
-
-def _is_name_or_every(level: str) -> bool:
-    return level == EVERY or is_name(level)
+        return False
+    return all(is_name(name) for name in (names[:1] if kind is Kind.TAG else names))
