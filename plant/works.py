@@ -12,10 +12,10 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import aiodocker
-from mosquitto.credentials import BrokerFiles, write_broker_files
 from msgspec import Struct
 
 from link.broker import Broker
+from mosquitto.files import BrokerFiles, Listen, plant_users, write_broker_files
 from plant.processes import Processes, Running
 from wire.topics import NodeName
 
@@ -50,8 +50,8 @@ class Works:
         self._logs.mkdir(parents=True, exist_ok=True)
         self._files = write_broker_files(
             self.plan.directory / "broker",
-            listen=("127.0.0.1", free_port()),
-            users=("ops", "controller", *map(str, self.plan.nodes)),
+            listen=Listen(free_port()),
+            users=plant_users(self.plan.nodes),
         )
         self._stack.push_async_callback(remove_containers, self.plan.nodes)
         await self._stack.enter_async_context(self._processes)
@@ -78,11 +78,11 @@ class Works:
 
     def broker_for(self, user: str) -> Broker:
         """The broker's address with the credentials of `ops`, `controller` or a node."""
-        return self._files.broker(user)
+        return self._files.broker_for(user)
 
     async def start_broker(self) -> None:
         """Start the broker, with what it had on disk."""
-        command = ["mosquitto", "-c", str(self._files.configuration)]
+        command = ["mosquitto", "-c", str(self._files.config)]
         self._broker = await self._processes.start("broker", command)
         await self._broker.says(r"mosquitto version \S+ running")
 
@@ -130,7 +130,7 @@ class Works:
                 "host": broker.host,
                 "port": broker.port,
                 "username": broker.username,
-                "password": broker.secret(),
+                "password_file": broker.password_file,
                 "will_delay_s": 1,
                 "reconnect": reconnect,
             },
@@ -142,14 +142,11 @@ class Works:
 
     async def _start_controller(self) -> None:
         broker = self.broker_for("controller")
-        secret = self.plan.directory / "controller.password"
-        secret.write_text(broker.secret() or "", encoding="utf-8")
-        secret.chmod(0o600)
         database = f"sqlite+aiosqlite:///{self.plan.directory / 'controller.sqlite'}"
         options = {
             "--broker": str(broker),
             "--username": str(broker.username),
-            "--password-file": str(secret),
+            "--password-file": str(broker.password_file),
             "--database": database,
             "--listen": self.plan.page,
         }
