@@ -1,0 +1,3 @@
+"""The real parts, started on demand."""
+
+from tests.support.fixtures import *  # noqa: F403  pytest finds fixtures by name
