@@ -30,6 +30,8 @@ class WorksPlan(Struct, frozen=True, kw_only=True):
     directory: Path
     page: str = "127.0.0.1:0"
     """Where the controller serves its page; port 0 takes a free one."""
+    trusted_keys: dict[NodeName, dict[str, str]] = {}
+    """The nodes that take signed commands alone, each with its trusted keys (key id to public key, base64)."""
 
 
 class Works:
@@ -120,6 +122,7 @@ class Works:
         broker = self.broker_for(str(node))
         plc = {"name": node.node, "url": self._plcs[node], "publishing_interval_ms": PUBLISHING_INTERVAL_MS}
         reconnect = {"first_s": 0.5, "longest_s": 2.0}
+        trusted_keys = self.plan.trusted_keys.get(node, {})
         return {
             "node": {
                 "site": node.site,
@@ -134,6 +137,7 @@ class Works:
                 "will_delay_s": 1,
                 "reconnect": reconnect,
             },
+            "commands": {"require_signature": bool(trusted_keys), "trusted_keys": trusted_keys},
             "health": {"period_s": HEARTBEAT_S},
             "[opcua]": {**plc, "reconnect": reconnect},
         }
@@ -181,5 +185,5 @@ def _toml(tables: Mapping[str, Mapping[str, object]]) -> str:
 
 def _toml_value(value: object) -> str:
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{key} = {_toml_value(item)}" for key, item in value.items()) + " }"
+        return "{ " + ", ".join(f"{json.dumps(key)} = {_toml_value(item)}" for key, item in value.items()) + " }"
     return json.dumps(value)
