@@ -6,9 +6,9 @@ cd "$(dirname "$0")/.."
 clean=$(mktemp -d)
 trap 'rm -rf "$clean"' EXIT
 "${PYTHON:-python3}" -m venv "$clean/venv"
-"$clean/venv/bin/python" -m pip install --quiet --no-input --disable-pip-version-check '.[dev]'
+"$clean/venv/bin/python" -m pip install -qq --no-input --disable-pip-version-check -e '.[dev]'
 {
     sed -n '/^#/p;/^[^#]/q' constraints.txt
-    "$clean/venv/bin/python" -m pip freeze --exclude millwright
+    "$clean/venv/bin/python" -m pip freeze --exclude-editable --exclude millwright
 } >"$clean/constraints.txt"
 cp "$clean/constraints.txt" constraints.txt

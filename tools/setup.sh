@@ -192,19 +192,6 @@ clear_stale_pid() {
     fi
 }
 
-start_engine() {
-    if has_systemd; then
-        say "starting the Docker Engine (systemctl start docker)"
-        as_root systemctl start docker
-        return
-    fi
-    say "starting the Docker Engine by hand, as there is no systemd here: its log is run/dockerd.log"
-    mkdir -p run
-    clear_stale_pid /var/run/docker.pid dockerd
-    clear_stale_pid /var/run/docker/containerd/containerd.pid containerd
-    as_root setsid --fork dockerd >run/dockerd.log 2>&1 </dev/null
-}
-
 await_engine() {
     local deadline=$((SECONDS + ENGINE_UP_WITHIN_S))
     until engine_answers_root; do
@@ -212,8 +199,22 @@ await_engine() {
 its log: run/dockerd.log, or journalctl -u docker"
         sleep 0.3
     done
-    # Whoever wants to end an engine started by hand finds its process id here.
-    if [ -f run/dockerd.log ] && [ -f /var/run/docker.pid ]; then cp /var/run/docker.pid run/dockerd.pid; fi
+}
+
+start_engine() {
+    if has_systemd; then
+        say "starting the Docker Engine (systemctl start docker)"
+        as_root systemctl start docker
+        await_engine
+        return
+    fi
+    say "starting the Docker Engine by hand, as there is no systemd here: its log is run/dockerd.log"
+    mkdir -p run
+    clear_stale_pid /var/run/docker.pid dockerd
+    clear_stale_pid /var/run/docker/containerd/containerd.pid containerd
+    as_root setsid --fork dockerd >run/dockerd.log 2>&1 </dev/null
+    await_engine
+    cp /var/run/docker.pid run/dockerd.pid # for whoever wants to end it
 }
 
 join_docker_group() {
@@ -231,7 +232,6 @@ set_up_engine() {
         need docker.io "the container engine" dockerd
         need docker-cli "the container engine's command line" docker
         engine_answers_root || start_engine
-        await_engine
     fi
     join_docker_group
 }

@@ -9,9 +9,14 @@ cd "$(dirname "$0")/.."
 folder=${1:-build/wheels}
 python_version=${2:-$(.venv/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')}
 
+# Built from a copy: what an earlier build left in the tree would get into the wheel.
+copy=$(mktemp -d)
+trap 'rm -rf "$copy"' EXIT
+cp -r pyproject.toml README.md wire link agent controller ops plant "$copy"
+
 rm -rf "$folder"
-.venv/bin/python -m pip wheel --quiet --no-input --disable-pip-version-check --no-deps --wheel-dir "$folder" .
-.venv/bin/python -m pip download --quiet --no-input --disable-pip-version-check --dest "$folder" \
+.venv/bin/python -m pip wheel -qq --no-input --disable-pip-version-check --no-deps --wheel-dir "$folder" "$copy"
+.venv/bin/python -m pip download -qq --no-input --disable-pip-version-check --dest "$folder" \
     --python-version "$python_version" --only-binary :all: -c constraints.txt \
     "$(echo "$folder"/millwright-*.whl)[agent,controller,ops]" 'setuptools>=77'
 printf '%s files for Python %s in %s\n' "$(find "$folder" -name '*.whl' | wc -l)" "$python_version" "$folder"
