@@ -13,18 +13,26 @@ _PORTS = {"mqtt": 1883, "mqtts": 8883}
 class Broker(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A broker's address and credentials. With `ca_file` or `tls`, nothing is sent before the broker is verified."""
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, Meta(min_length=1)] = "127.0.0.1"
+    """Name or address."""
     port: Annotated[int, Meta(ge=1, le=65535)] = 1883
+    """1883 is usual for plain TCP, 8883 with TLS."""
     username: str | None = None
+    """Who we are to the broker; its ACL goes by this name."""
     password: str | None = None
+    """The password itself; better is `password_file`."""
     password_file: str | None = None
     """Read at every connect, so that a secret can be renewed while running; wins over `password`."""
     tls: bool = False
+    """Speak TLS and verify the broker's certificate and name."""
     ca_file: str | None = None
     """PEM; None with `tls` means the system's own certificate authorities."""
     cert_file: str | None = None
+    """PEM certificate of our own, where the broker asks for one."""
     key_file: str | None = None
+    """PEM private key of `cert_file`."""
     keepalive_s: Annotated[int, Meta(ge=5, le=65535)] = 30
+    """A connection silent for one and a half times so long is lost."""
 
     def secret(self) -> str | None:
         """The password as it is now; raises OSError where its file can't be read."""

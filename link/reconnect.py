@@ -5,18 +5,20 @@ the delays grow until a connection has lasted (field notes: eclipse-hawkbit and 
 """
 
 import time
+from typing import Annotated
 
 import tenacity
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 
 class Spread(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Delays between attempts, each drawn at random from zero to a bound that doubles."""
 
-    first_s: float = 2.0
+    first_s: Annotated[float, Meta(ge=0, le=86400)] = 2.0
     """The first attempt after a loss comes within this time."""
-    longest_s: float = 60.0
-    settled_after_s: float = 60.0
+    longest_s: Annotated[float, Meta(gt=0, le=86400)] = 60.0
+    """No two attempts are further apart."""
+    settled_after_s: Annotated[float, Meta(ge=0, le=86400)] = 60.0
     """A connection that lasted so long starts the next series afresh."""
 
 
