@@ -311,6 +311,8 @@ class Spool(Struct, frozen=True, kw_only=True):
     oldest_age_s: float
     dropped_values: int
     """Values that had to give way since this spool was made; each loss is a gap in its stream."""
+    error: str | None = None
+    """Why nothing is stored, or nothing leaves though the broker is there: a full disk, a refused publish."""
 
 
 class Clock(Struct, frozen=True, kw_only=True):
@@ -417,7 +419,9 @@ class Gap(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """With `last_seq`: these batches of the stream were dropped on the node."""
     last_seq: int | None = None
     values: int | None = None
-    """How many values; None where nobody can know."""
+    """How many values; None where nobody can know. With `also` at least so many."""
+    also: tuple[GapReason, ...] = ()
+    """Losses for other reasons between `since` and `until`, whose own gaps were among the dropped batches."""
 
 
 class TagBatch(Struct, frozen=True, kw_only=True, omit_defaults=True):
