@@ -13,6 +13,7 @@ A secret has a second name that ends in `_FILE`; giving the one replaces the oth
 """
 
 import copy
+import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
@@ -35,7 +36,7 @@ SHORT: dict[str, FieldPath] = {
     "OPCUA_PASSWORD_FILE": ("opcua", 0, "password_file"),
 }
 """Names that work without a file."""
-_MISSPELLED = 0.9
+_MISSPELLED = 0.93
 """So much alike, and a name outside the agent's sections is a slip of the pen: `MILLWRIGHT_MQT_HOST`."""
 _SIMPLE: dict[type[Type], type] = {IntType: int, FloatType: float, BoolType: bool}
 
@@ -73,9 +74,9 @@ def _refuse_unknown(name: str, known: Iterable[str]) -> None:
             "One server is OPCUA_SERVER_URL, OPCUA_USERNAME, OPCUA_PASSWORD; several stand in a file, as [[opcua]]."
         )
         raise Problem((), "sets no field", remedy, variable=name)
-    near = did_you_mean(name, known, alike=0.6 if section else _MISSPELLED)
-    if section or near:
-        raise Problem((), "sets no field", f"{near}A field's variable is {PREFIX}<SECTION>_<FIELD>.", variable=name)
+    if section or difflib.get_close_matches(name, known, cutoff=_MISSPELLED):
+        remedy = f"{did_you_mean(name, known)}A field's variable is {PREFIX}<SECTION>_<FIELD>."
+        raise Problem((), "sets no field", remedy, variable=name)
 
 
 def _is_below(name: str, section: str) -> bool:

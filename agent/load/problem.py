@@ -27,9 +27,9 @@ def dotted(path: FieldPath) -> str:
     return text.removeprefix(".")
 
 
-def did_you_mean(given: str, known: Iterable[str], *, alike: float = 0.6) -> str:
-    """The nearest of what is known, as a question; empty where nothing is so much alike (0.0 to 1.0)."""
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """The nearest of what is known, as a question; empty where nothing is near."""
     spelled = {name.lower(): name for name in known}
     begun = [name for name in spelled if given and name.startswith(given.lower())]
-    near = begun or difflib.get_close_matches(given.lower(), spelled, n=1, cutoff=alike)
+    near = begun or difflib.get_close_matches(given.lower(), spelled, n=1, cutoff=0.6)
     return f"Did you mean {spelled[near[0]]}? " if near else ""
