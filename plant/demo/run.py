@@ -1,0 +1,86 @@
+"""Put the works up, show the promises, and stay until Ctrl-C."""
+
+import asyncio
+import shutil
+import signal
+import sys
+import tempfile
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import aiodocker
+from ops.client import Ops
+from rich.console import Console
+
+from plant.demo.example import build_images, remove_images
+from plant.demo.promises import PROMISES, Shown, Stage
+from plant.witness import Witness
+from plant.works import Works, WorksPlan
+from wire.topics import NodeName, Topics
+
+NODES = (NodeName("demo-north", "press-1"), NodeName("demo-north", "press-2"), NodeName("demo-south", "press-1"))
+
+
+async def run(console: Console, *, once: bool, page: str) -> bool:
+    """Show everything; True when every promise held. What was started is gone on return, whatever happened."""
+    directory = Path(tempfile.mkdtemp(prefix="millwright-demo-"))
+    held = False
+    try:
+        async with AsyncExitStack() as stack:
+            stage = await _set_up(stack, console, WorksPlan(nodes=NODES, directory=directory, page=page))
+            held = await _show_all(console, stage)
+            await _show_fleet(console, stage)
+            if not once:
+                await _until_told(console)
+    finally:
+        if held or not once:
+            shutil.rmtree(directory)
+        else:
+            console.print(f"The logs of every process: {directory / 'logs'}")
+    return held
+
+
+async def _set_up(stack: AsyncExitStack, console: Console, plan: WorksPlan) -> Stage:
+    docker = await stack.enter_async_context(aiodocker.Docker())
+    console.print("Building the example app's two images from this machine's busybox …")
+    stack.push_async_callback(remove_images, docker)
+    await build_images(docker)
+    console.print(f"Starting a broker, {len(plan.nodes)} PLCs, {len(plan.nodes)} agents and the controller …")
+    works = await stack.enter_async_context(Works(plan))
+    topics = Topics()
+    ops = await stack.enter_async_context(Ops(works.broker_for("ops"), topics=topics))
+    witness = await stack.enter_async_context(Witness(works.broker_for("ops"), topics))
+    return Stage(works=works, ops=ops, witness=witness, docker=docker)
+
+
+async def _show_all(console: Console, stage: Stage) -> bool:
+    held = True
+    for promise in PROMISES:
+        try:
+            shown = await promise(stage)
+        except TimeoutError as error:
+            shown = Shown(promise=str(promise.__doc__), held=False, measured=f"gave up waiting. {error}")
+        word = "[green]held  [/]" if shown.held else "[bold red]FAILED[/]"
+        console.print(f"{word} {shown.promise}: {shown.measured}", highlight=False)
+        held = held and shown.held
+    return held
+
+
+async def _show_fleet(console: Console, stage: Stage) -> None:
+    """The fleet as `millwright status` prints it: the command itself, as a person would type it."""
+    console.print()
+    await stage.works.wait_for_heartbeats()
+    command = [sys.executable, "-m", "ops", "status", *stage.works.ops_options()]
+    process = await asyncio.create_subprocess_exec(*command)
+    await process.wait()
+    console.print(f"\nThe fleet's page: {stage.works.page_url}", highlight=False)
+
+
+async def _until_told(console: Console) -> None:
+    console.print("Everything stays up until Ctrl-C.")
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
+    console.print("\nEnding everything …")
