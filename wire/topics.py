@@ -110,9 +110,10 @@ class Topics(msgspec.Struct, frozen=True):
             return self.of(NodeName(site, EVERY), Kind.COMMAND)
         return self.of(NodeName.parse(target), Kind.COMMAND)
 
-    def every(self, kind: Kind, *, site: str = "+", node: str = "+") -> str:
-        """A subscription to `kind` for every node, or for those of one site."""
-        return "/".join((self.root, site, node, kind, *["+"] * NAMES_BEHIND[kind]))
+    def every(self, kind: Kind, *names: str, site: str = "+", node: str = "+") -> str:
+        """A subscription to `kind` for every node, or for those of one site; names that are left out may be any."""
+        behind = (*names, *["+"] * (NAMES_BEHIND[kind] - len(names)))
+        return "/".join((self.root, site, node, kind, *behind))
 
     def parse(self, topic: str) -> Address | None:
         """Read a topic; None for one that is not of this root or not of this contract."""
