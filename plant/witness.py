@@ -15,7 +15,8 @@ from msgspec import Struct
 from link.broker import Broker
 from link.client import Client
 from wire.codec import decode
-from wire.messages import Gap, GapReason, TagBatch
+from wire.continuity import Position, arrive
+from wire.messages import Gap, TagBatch
 from wire.topics import Kind, NodeName, Topics
 
 _RETRY_S = 0.1
@@ -26,35 +27,30 @@ class Stream:
     """What has come of one PLC's stream in one epoch."""
 
     def __init__(self) -> None:
-        self.seqs: set[int] = set()
-        self.dropped: set[int] = set()
-        self.gaps: list[Gap] = []
+        self.position: Position | None = None
+        self.batches = 0
         self.repeated = 0
         self.values = 0
+        self.gaps: list[Gap] = []
         self.newest: datetime | None = None
 
     def take(self, batch: TagBatch) -> None:
         """Count a batch; one that came before is counted as repeated and nothing else."""
-        if batch.seq in self.seqs:
+        self.position, arrival = arrive(self.position, batch)
+        if not arrival.is_new:
             self.repeated += 1
             return
-        self.seqs.add(batch.seq)
+        self.batches += 1
         self.values += len(batch.values)
-        if batch.gap is not None:
-            self._take_gap(batch.gap)
+        self.gaps.extend([batch.gap] if batch.gap else [])
         times = [value.time for value in batch.values if value.time is not None]
         self.newest = max([*times, self.newest] if self.newest else times, default=None)
 
-    def _take_gap(self, gap: Gap) -> None:
-        self.gaps.append(gap)
-        if gap.reason is GapReason.SPOOL_FULL and gap.first_seq is not None and gap.last_seq is not None:
-            self.dropped.update(range(gap.first_seq, gap.last_seq + 1))
-
-    def missing(self) -> list[int]:
-        """The numbers that neither came nor were named by a gap, between the first and the last that came."""
-        if not self.seqs:
-            return []
-        return sorted(set(range(min(self.seqs), max(self.seqs) + 1)) - self.seqs - self.dropped)
+    @property
+    def missing(self) -> int:
+        """How many batches should have come between the first and the last, and neither came nor were named by a gap."""
+        spans = self.position.missing if self.position else ()
+        return sum(last - first + 1 for first, last in spans)
 
 
 class Tally(Struct, frozen=True, kw_only=True):
@@ -93,9 +89,9 @@ class Witness:
         """Everything so far."""
         streams = self.streams.values()
         return Tally(
-            batches=sum(len(stream.seqs) for stream in streams),
+            batches=sum(stream.batches for stream in streams),
             values=sum(stream.values for stream in streams),
-            missing=sum(len(stream.missing()) for stream in streams),
+            missing=sum(stream.missing for stream in streams),
             repeated=sum(stream.repeated for stream in streams),
             gaps=sum(len(stream.gaps) for stream in streams),
         )

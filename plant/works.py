@@ -93,6 +93,11 @@ class Works:
         if self._broker is not None:
             await self._broker.stop()
 
+    def ops_options(self) -> list[str]:
+        """What the `millwright` command is given to reach this broker."""
+        broker = self.broker_for("ops")
+        return ["--broker", str(broker), "--username", "ops", "--password-file", str(broker.password_file)]
+
     # --- PLCs and agents
 
     async def _start_plc(self, seed: int, node: NodeName) -> Running:

@@ -3,21 +3,23 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import aiodocker
 from msgspec import Struct
-from ops.client import Ops, new_command
 
+from ops.client import OpsClient
+from ops.ids import new_command_id
 from plant.demo.example import APP, BROKEN_IMAGE, GOOD_IMAGE, spec
 from plant.witness import Witness
 from plant.works import Works
-from wire.messages import Args, Deploy, Left, Outcome, Phase, Restart
+from wire.messages import Args, Command, Deploy, Left, Outcome, Phase, Restart
 from wire.topics import NodeName
 
 OUTAGE_S = 5.0
 DEAD_S = 2.0
 _CATCH_UP_S = 60.0
+_DEADLINE_S = 120.0
 
 
 class Shown(Struct, frozen=True, kw_only=True):
@@ -32,7 +34,7 @@ class Stage(Struct, frozen=True, kw_only=True):
     """What the promises are shown with."""
 
     works: Works
-    ops: Ops
+    ops: OpsClient
     witness: Witness
     docker: aiodocker.Docker
 
@@ -44,7 +46,7 @@ class Stage(Struct, frozen=True, kw_only=True):
     async def end_of(self, target: NodeName, args: Args) -> tuple[Outcome, float]:
         """Send a command to one node; return how it ended and after how many seconds."""
         begun = time.monotonic()
-        command = new_command(str(target), args, issuer="demo")
+        command = _command(target, args)
         async for outcome in self.ops.send(command):
             if outcome.phase.is_end:
                 return outcome, time.monotonic() - begun
@@ -127,6 +129,14 @@ async def kill_agent(stage: Stage) -> Shown:
 
 
 PROMISES: tuple[Callable[[Stage], Awaitable[Shown]], ...] = (deploy, deploy_broken, restart, lose_broker, kill_agent)
+
+
+def _command(target: NodeName, args: Args) -> Command:
+    now = datetime.now(UTC)
+    deadline = now + timedelta(seconds=_DEADLINE_S)
+    return Command(
+        id=new_command_id(), target=str(target), issuer="demo", issued_at=now, expires_at=deadline, args=args
+    )
 
 
 async def _until_caught_up(stage: Stage, nodes: tuple[NodeName, ...]) -> float:

@@ -9,9 +9,9 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import aiodocker
-from ops.client import Ops
 from rich.console import Console
 
+from ops.client import OpsClient
 from plant.demo.example import build_images, remove_images
 from plant.demo.promises import PROMISES, Shown, Stage
 from plant.witness import Witness
@@ -48,7 +48,7 @@ async def _set_up(stack: AsyncExitStack, console: Console, plan: WorksPlan) -> S
     console.print(f"Starting a broker, {len(plan.nodes)} PLCs, {len(plan.nodes)} agents and the controller …")
     works = await stack.enter_async_context(Works(plan))
     topics = Topics()
-    ops = await stack.enter_async_context(Ops(works.broker_for("ops"), topics=topics))
+    ops = OpsClient(works.broker_for("ops"), topics=topics)
     witness = await stack.enter_async_context(Witness(works.broker_for("ops"), topics))
     return Stage(works=works, ops=ops, witness=witness, docker=docker)
 
@@ -58,7 +58,7 @@ async def _show_all(console: Console, stage: Stage) -> bool:
     for promise in PROMISES:
         try:
             shown = await promise(stage)
-        except TimeoutError as error:
+        except (TimeoutError, NoAnswerError) as error:
             shown = Shown(promise=str(promise.__doc__), held=False, measured=f"gave up waiting. {error}")
         word = "[green]held  [/]" if shown.held else "[bold red]FAILED[/]"
         console.print(f"{word} {shown.promise}: {shown.measured}", highlight=False)
@@ -69,7 +69,6 @@ async def _show_all(console: Console, stage: Stage) -> bool:
 async def _show_fleet(console: Console, stage: Stage) -> None:
     """The fleet as `millwright status` prints it: the command itself, as a person would type it."""
     console.print()
-    await stage.works.wait_for_heartbeats()
     command = [sys.executable, "-m", "ops", "status", *stage.works.ops_options()]
     process = await asyncio.create_subprocess_exec(*command)
     await process.wait()
