@@ -48,7 +48,7 @@ class Stream:
 
     @property
     def missing(self) -> int:
-        """How many batches should have come between the first and the last, and neither came nor were named by a gap."""
+        """How many batches between the first and the last neither came nor were named by a gap."""
         spans = self.position.missing if self.position else ()
         return sum(last - first + 1 for first, last in spans)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiodocker
 from rich.console import Console
 
-from ops.client import OpsClient
+from ops.client import NoAnswerError, OpsClient
 from plant.demo.example import build_images, remove_images
 from plant.demo.promises import PROMISES, Shown, Stage
 from plant.witness import Witness
