@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "build" / "reports"
 BIN = Path(sys.executable).parent
-CODE = ("wire", "link", "agent", "controller", "ops", "plant", "tests", "tools", "benchmarks")
+CODE = ("wire", "link", "agent", "controller", "ops", "plant", "mosquitto", "tests", "tools", "benchmarks")
 
 STATIC = {
     "ruff": (BIN / "ruff", "check", *CODE),

@@ -12,7 +12,7 @@ python_version=${2:-$(.venv/bin/python -c 'import sys; print("%d.%d" % sys.versi
 # Built from a copy: what an earlier build left in the tree would get into the wheel.
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
-cp -r pyproject.toml README.md wire link agent controller ops plant "$copy"
+sed -n 's/^!//p' .dockerignore | grep -v ^build/ | xargs cp -r --target-directory "$copy"
 
 rm -rf "$folder"
 .venv/bin/python -m pip wheel -qq --no-input --disable-pip-version-check --no-deps --wheel-dir "$folder" "$copy"

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("wire", "link", "agent", "controller", "ops", "plant")
+ROOMS = ("wire", "link", "agent", "controller", "ops", "plant", "mosquitto")
 PYTHON = (*ROOMS, "tests", "tools", "benchmarks")
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "manager", "base", "common", "misc"}
 MAX_FILE_LINES = 320
@@ -66,9 +66,15 @@ def undocumented_definition(path: Path, node: ast.stmt) -> Iterator[str]:
         return
     if ast.get_docstring(node) is None:
         yield f"{path}:{node.lineno} {node.name}"
-    if isinstance(node, ast.ClassDef):
+    if isinstance(node, ast.ClassDef) and names_its_own_methods(node):
         for member in node.body:
             yield from undocumented_definition(path, member)
+
+
+def names_its_own_methods(node: ast.ClassDef) -> bool:
+    """Whether its methods are its own: what overrides a library's method is documented there."""
+    bases = {base.id if isinstance(base, ast.Name) else ast.unparse(base) for base in node.bases}
+    return bases <= {"Struct", "msgspec.Struct", "StrEnum", "Protocol", "Exception"}
 
 
 def test_every_file_reads_in_one_sitting() -> None:
@@ -112,7 +118,7 @@ def test_services_live_in_a_task_group() -> None:
 
 
 def test_no_file_names_a_path_of_somebodys_machine() -> None:
-    written = [*ROOT.glob("*.*"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("mosquitto/**/*"), *ROOT.glob("tools/*.sh")]
+    written = [*ROOT.glob("*.*"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("mosquitto/*"), *ROOT.glob("tools/*.sh")]
     texts = {path: path.read_text() for path in written if path.is_file() and path.suffix != ".db"}
     assert [path for path, text in (texts | everything()).items() if A_MACHINE.search(text)] == []
 
