@@ -1,0 +1,1 @@
+"""From the broker into the picture: read, fold, store, show, and only then acknowledge."""
