@@ -249,6 +249,7 @@ set_up_test() {
     need docker-registry "a registry on loopback, to pull from" docker-registry
     need apache2-utils "htpasswd, for that registry's users" htpasswd
     need iproute2 "networks that the tests cut" ip
+    docker compose version >/dev/null 2>&1 || need docker-compose "brings up compose.yaml" docker-compose
     need debootstrap "makes the base image that the Dockerfile is built from" debootstrap
     need_browser
 }
