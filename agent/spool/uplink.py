@@ -1,0 +1,121 @@
+"""Publish what the log holds, in order, for ever.
+
+An uplink reads behind its cursor and keeps about a hundred messages in flight. When the connection is lost it waits for
+the next one and goes on from the last record that is acknowledged without a hole: some go out twice, none is left
+out. A message that the broker refuses (an ACL, a quota) is kept and tried again with growing delay: the broker said
+that it threw the values away, so they are safe here alone, and `Spool.error` says why nothing leaves.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import structlog
+
+from agent.errors import TransientError
+from agent.spool.log import SpoolLog
+from agent.spool.record import Record
+from agent.spool.window import Window
+from link.client import WINDOW, LinkError, PublishRefusedError
+from link.reconnect import BackOff, Spread
+
+Publish = Callable[[str, bytes], Awaitable[None]]
+
+_SAVE_EVERY_S = 0.25
+"""A crash publishes again what was acknowledged within this time."""
+_SAVE_AGAIN_S = 5.0
+_SAVE_AT_END_S = 5.0
+
+_log = structlog.get_logger("agent.spool")
+
+
+class Uplink:
+    """One subscriber to the log, publishing over one session."""
+
+    def __init__(
+        self,
+        spool: SpoolLog,
+        name: str,
+        publish: Publish,
+        topic_of: Callable[[str], str],
+        wait_connected: Callable[[], Awaitable[int]],
+        *,
+        retry: Spread = Spread(first_s=0.5, longest_s=30.0, settled_after_s=10.0),  # noqa: B008  frozen
+    ) -> None:
+        """`name`: one that the log was opened with; `publish` returns at the PUBACK; `topic_of` gives a PLC's topic."""
+        self._spool = spool
+        self._name = name
+        self._publish = publish
+        self._topic_of = topic_of
+        self._wait_connected = wait_connected
+        self._retry = retry
+        self._window = Window(after=0)
+        self._moved = asyncio.Event()
+
+    async def run(self) -> None:
+        """Publish for ever; when cancelled, save how far it came."""
+        self._window = Window(after=self._spool.cursor(self._name))
+        back_off = BackOff(self._retry)
+        while True:
+            await self._wait_connected()
+            back_off.connected()
+            try:
+                await self._follow()
+            except* (LinkError, PublishRefusedError, TransientError) as failures:
+                self._report(failures.exceptions[0])
+            await asyncio.sleep(back_off.delay_s())
+
+    async def _follow(self) -> None:
+        """Publish what stands behind the acknowledged prefix and all that is appended, until something fails."""
+        self._window = Window(after=self._window.prefix)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._save_now_and_then(), name=f"uplink:{self._name}:save")
+                await self._send_all(group)
+        finally:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_SAVE_AT_END_S):
+                    await self._save()
+
+    async def _send_all(self, group: asyncio.TaskGroup) -> None:
+        room = asyncio.Semaphore(WINDOW)
+        position = self._window.prefix
+        while True:
+            await self._spool.beyond(position)
+            for record in await self._spool.read(after=position):
+                await room.acquire()
+                self._window.send(record.position)
+                group.create_task(self._send(record, room), name=f"uplink:{self._name}:{record.position}")
+                position = record.position
+
+    async def _send(self, record: Record, room: asyncio.Semaphore) -> None:
+        await self._publish(self._topic_of(record.plc), record.payload)
+        room.release()
+        if self._window.acknowledge(record.position):
+            self._spool.note(self._name, None)
+            self._moved.set()
+
+    async def _save_now_and_then(self) -> None:
+        while True:
+            await self._moved.wait()
+            self._moved.clear()
+            await asyncio.sleep(_SAVE_EVERY_S if await self._save() else _SAVE_AGAIN_S)
+
+    async def _save(self) -> bool:
+        """Save the cursor; False where the disk refuses, and then publishing goes on and it is tried again."""
+        if self._window.prefix == self._spool.cursor(self._name):
+            return True
+        try:
+            await self._spool.advance(self._name, self._window.prefix)
+        except TransientError as error:
+            _log.warning("cursor_not_saved", uplink=self._name, error=str(error))
+            self._moved.set()
+            return False
+        return True
+
+    def _report(self, failure: Exception) -> None:
+        if isinstance(failure, PublishRefusedError):
+            _log.error("publish_refused", uplink=self._name, topic=failure.topic, reason=failure.reason)
+            self._spool.note(self._name, str(failure))
+        else:
+            _log.info("uplink_interrupted", uplink=self._name, error=str(failure))
