@@ -4,12 +4,17 @@
   QoS 1 message stays the broker's until `acknowledge`, and the receive maximum bounds how many are out at once, which
   bounds aiomqtt's queue as well.
 - **A refused publish is an error.** aiomqtt ignores a PUBACK's reason code, so "not authorized" looks like success.
+- **A loss is known at once, and one way**: whoever waits for the broker, a message or a confirmation, gets a LinkError.
+  A confirmation that doesn't come is a loss too, because its place in the window would never be free again.
+- **Nothing is left behind**: a connection attempt that fails or is cancelled closes its socket.
 - **Made anew for every connection**: a used one does not wait for CONNACK (field notes on aiomqtt 2.5).
 """
 
 import asyncio
+import contextlib
 import logging
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import aiomqtt
 from paho.mqtt.client import MQTT_ERR_SUCCESS
@@ -27,10 +32,10 @@ TIMEOUT_S = 15.0
 _REFUSED = 0x80
 
 _log = logging.getLogger("link.aiomqtt")
-_log.setLevel(logging.ERROR)
+_log.setLevel(logging.CRITICAL)  # what goes wrong is raised, and said once by whoever handles it
 
 
-class LinkError(Exception):
+class LinkError(aiomqtt.MqttError):
     """The connection failed or is gone: connect again and repeat. `refused` if the broker said no to who we are."""
 
     def __init__(self, message: str, *, refused: bool = False) -> None:
@@ -47,8 +52,21 @@ class PublishRefusedError(Exception):
         self.reason = reason
 
 
+class Messages(aiomqtt.client.MessagesIterator):
+    """What arrives, one by one; ends with a LinkError."""
+
+    async def __anext__(self) -> aiomqtt.Message:
+        try:
+            return await super().__anext__()
+        except aiomqtt.MqttError as error:
+            raise LinkError(f"the connection was lost: {error.__cause__ or error}") from error
+
+
 class Client(aiomqtt.Client):
-    """A connection to be used once, as an async context manager."""
+    """A connection to be used once, as an async context manager. Entering raises LinkError.
+
+    Made with a password file or certificates that can't be read, it raises OSError.
+    """
 
     def __init__(
         self,
@@ -81,27 +99,103 @@ class Client(aiomqtt.Client):
         )
         self.session_present = False
         """Whether the broker still had our session when we connected."""
+        self.loss: str | None = None
+        """Why the connection is gone; None while it stands."""
+        self._abandoned = False
         self._unconfirmed: dict[int, asyncio.Future[ReasonCode]] = {}
         self._client.manual_ack_set(True)
         self._client.on_connect = self._on_connack
         self._client.on_publish = self._on_puback
         self._client.on_disconnect = self._on_lost
 
-    def _on_connack(self, client: Any, userdata: Any, flags: Any, *rest: Any) -> None:
+    # --- connecting and leaving
+
+    async def __aenter__(self) -> Self:
+        first = self._disconnected
+        first.add_done_callback(self._on_disconnected)
+        try:
+            await super().__aenter__()
+        except aiomqtt.exceptions.MqttConnectError as error:
+            self._abandon()
+            raise LinkError(f"the broker refused the connection: {error.rc}", refused=True) from error
+        except aiomqtt.MqttError as error:
+            self._abandon()
+            raise LinkError(f"no connection: {error}") from error
+        except BaseException:
+            self._abandon()
+            raise
+        if self._disconnected is not first:  # lost as soon as made, which aiomqtt then forgets
+            self._abandon()
+            raise LinkError("the connection was lost as soon as it was made")
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        try:
+            with contextlib.suppress(aiomqtt.MqttError):
+                await super().__aexit__(exc_type, exc, tb)
+        finally:
+            self._abandon()
+
+    def _client_connect(self) -> None:
+        """In a thread, that goes on when the coroutine that waits for it is cancelled."""
+        try:
+            super()._client_connect()
+        finally:
+            with contextlib.suppress(RuntimeError):  # the loop may have ended meanwhile
+                self._loop.call_soon_threadsafe(self._close_if_abandoned)
+
+    def _abandon(self) -> None:
+        self._abandoned = True
+        self._close_if_abandoned()
+
+    def _close_if_abandoned(self) -> None:
+        if self._abandoned:
+            self._client._sock_close()  # paho has no public way that sends no DISCONNECT
+
+    # --- what paho calls
+
+    def _on_connack(
+        self, client: Any, userdata: Any, flags: Any, reason: ReasonCode, properties: Properties | None = None
+    ) -> None:
         self.session_present = bool(flags.session_present)
-        super()._on_connect(client, userdata, flags, *rest)
+        window = min(WINDOW, getattr(properties, "ReceiveMaximum", WINDOW))
+        self._client._max_inflight_messages = window  # paho would send more than the broker takes, and be thrown out
+        super()._on_connect(client, userdata, flags, reason, properties)
 
     def _on_puback(self, _client: Any, _userdata: Any, mid: int, reason: ReasonCode, _properties: Any) -> None:
         confirmation = self._unconfirmed.pop(mid, None)
         if confirmation is not None and not confirmation.done():
             confirmation.set_result(reason)
 
-    def _on_lost(self, *about: Any) -> None:
-        super()._on_disconnect(*about)
+    def _on_lost(self, client: Any, userdata: Any, flags: Any, reason: Any, properties: Any = None) -> None:
+        if not self._connected.done():  # aiomqtt would wait for a CONNACK that can't come any more
+            self._connected.set_exception(aiomqtt.MqttError(f"closed before it was accepted: {reason}"))
+        elif not self._connected.cancelled():
+            super()._on_disconnect(client, userdata, flags, reason, properties)
+
+    def _on_disconnected(self, disconnected: asyncio.Future[None]) -> None:
+        """Take note of the end, whoever listens; read the error, so that asyncio doesn't complain that nobody did."""
+        error = None if disconnected.cancelled() else disconnected.exception()
+        self.loss = str(error or "disconnected")
         for confirmation in self._unconfirmed.values():
             if not confirmation.done():
                 confirmation.set_exception(LinkError("the connection was lost before the broker confirmed"))
         self._unconfirmed.clear()
+
+    # --- what is sent
+
+    async def subscribe(self, topic: Any, qos: int = 0, *args: Any, **kwargs: Any) -> list[ReasonCode]:
+        """Subscribe, and return the granted QoS; raises LinkError, with `refused` where the broker said no."""
+        try:
+            granted = await super().subscribe(topic, qos, *args, **kwargs)
+        except aiomqtt.MqttError as error:
+            raise LinkError(f"not subscribed: {self.loss or error}") from error
+        codes = [code for code in granted if isinstance(code, ReasonCode)]
+        if any(code.value >= _REFUSED for code in codes):
+            raise LinkError(f"the broker refused the subscription to {topic}: {codes}", refused=True)
+        return codes
 
     async def send(
         self,
@@ -115,6 +209,8 @@ class Client(aiomqtt.Client):
         correlation_data: bytes | None = None,
     ) -> None:
         """Publish; returns at the PUBACK. Raises LinkError, or PublishRefusedError where the broker said no."""
+        if self.loss is not None:
+            raise LinkError(f"not connected: {self.loss}")
         properties = _publish_properties(user_properties, response_topic, correlation_data)
         info = self._client.publish(topic, payload, qos, retain, properties)
         if info.rc != MQTT_ERR_SUCCESS:
@@ -132,9 +228,32 @@ class Client(aiomqtt.Client):
             async with asyncio.timeout(TIMEOUT_S):
                 return await confirmation
         except TimeoutError:
+            self._give_up(f"no confirmation within {TIMEOUT_S:g} s")
             raise LinkError(f"no confirmation within {TIMEOUT_S:g} s") from None
         finally:
             self._unconfirmed.pop(mid, None)
+
+    def _give_up(self, reason: str) -> None:
+        if not self._disconnected.done():
+            self._disconnected.set_exception(LinkError(reason))
+        self._abandon()
+
+    # --- what arrives
+
+    @property
+    def messages(self) -> Messages:
+        """What arrives, one by one."""
+        return Messages(self)
+
+    async def received(self) -> list[aiomqtt.Message]:
+        """Wait for a message; return it with all that have come with it, in order. Raises LinkError.
+
+        Waking once for many is what makes a busy subscriber cheap (field notes on aiomqtt, measured).
+        """
+        gathered = [await anext(self.messages)]
+        while not self._queue.empty():
+            gathered.append(self._queue.get_nowait())
+        return gathered
 
     def acknowledge(self, message: aiomqtt.Message) -> None:
         """Tell the broker that a message is safe with us; for QoS 0 there is nothing to tell."""

@@ -127,8 +127,8 @@ def write_users(files: BrokerFiles, users: Sequence[User], *, root: str = DEFAUL
 def _rules(user: User, root: str) -> list[str]:
     match user.role:
         case Role.NODE:
-            node = NodeName.parse(user.name)
-            topics = [f"read {Topics(root).commands_for(node)[1]}"]
+            _, *broadcasts = Topics(root).commands_for(NodeName.parse(user.name))
+            topics = [f"read {topic}" for topic in broadcasts]
         case Role.CONTROLLER:
             topics = [f"read {root}/#", f"write {root}/+/+/command", "read $SYS/#"]
         case Role.OPS:
