@@ -12,6 +12,7 @@ export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin" DEBIAN_FRONTEND=noninteracti
 
 readonly ENGINE_UP_WITHIN_S=60
 readonly STAMP=.venv/.millwright
+readonly APT_LOG=run/apt.log
 
 say() { printf 'set-up: %s\n' "$*"; }
 
@@ -36,22 +37,28 @@ as_root() {
 
 # --- Debian's packages -----------------------------------------------------------------------------------------------
 
-# A package's own service would take a port that nobody asked for: Debian asks policy-rc.d before it starts one.
+# Debian asks policy-rc.d before it starts a package's own service. A broker or a registry would take a port that nobody
+# asked for; and where there is no systemd none is started, because Docker's init script fails there and its package
+# with it.
 without_services() {
-    local policy=/usr/sbin/policy-rc.d status=0
+    local policy=/usr/sbin/policy-rc.d unwanted='*' status=0
     if [ -e "$policy" ]; then
         "$@"
         return
     fi
+    has_systemd && unwanted='mosquitto|docker-registry'
     # shellcheck disable=SC2016  # $1 is the policy's own
-    printf '#!/bin/sh\ncase "$1" in mosquitto|docker-registry) exit 101 ;; esac\nexit 0\n' | as_root tee "$policy" >/dev/null
+    printf '#!/bin/sh\ncase "$1" in %s) exit 101 ;; esac\nexit 0\n' "$unwanted" | as_root tee "$policy" >/dev/null
     as_root chmod 755 "$policy"
     "$@" || status=$?
     as_root rm -f "$policy"
     return "$status"
 }
 
-apt_get() { as_root apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "$@"; }
+apt_get() {
+    mkdir -p "$(dirname "$APT_LOG")"
+    as_root apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "$@" >>"$APT_LOG" 2>&1
+}
 
 apt_update() {
     say "reading the package lists (apt-get update)"
@@ -66,14 +73,16 @@ apt_known() {
 }
 
 apt_install() {
-    has apt-get || die "missing: $*; there is no apt-get here to install it"
-    apt_known "$@" || apt_update
+    has apt-get || die "missing: $1; there is no apt-get here to install it"
+    apt_known "$1" || apt_update
+    # Docker recommends AppArmor's parser, without which no container starts on most machines.
+    local with=--no-install-recommends
+    [ "$1" != docker.io ] || with=--install-recommends
     # Lists that are too old name files that are gone: read them again and try once more.
-    local with="--no-install-recommends"
-    [ "$1" != docker.io ] || with="--install-recommends" # AppArmor's parser among them: without it no container starts
-    without_services apt_get install -y "$with" "$@" >/dev/null ||
-        { apt_update && without_services apt_get install -y "$with" "$@" >/dev/null; } ||
-        die "apt-get could not install $*"
+    without_services apt_get install -y "$with" "$1" ||
+        { apt_update && without_services apt_get install -y "$with" "$1"; } ||
+        die "apt-get could not install $1 (all of it: $APT_LOG)
+$(tail -n 15 "$APT_LOG")"
     disable_service "$1"
 }
 
