@@ -94,7 +94,7 @@ class WorkloadConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     docker_url: str = "unix:///var/run/docker.sock"
     """Where the Docker Engine answers."""
     default_registry: str | None = None
-    """Where an image without a registry's host comes from; None leaves it to the engine."""
+    """Where an image without a registry's host comes from; left out, the engine decides."""
     registries: tuple[RegistryConfig, ...] = ()
     """Credentials, one entry a registry."""
     sweep_s: Positive = 60.0
@@ -107,9 +107,9 @@ class TagConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     node_id: str
     """`ns=2;s=Press.Temperature` or, better, `nsu=http://vendor/plc;s=Press.Temperature`."""
     name: str | None = None
-    """None: the node's identifier."""
+    """The name under which it travels; left out, the node's identifier."""
     sampling_interval_ms: Milliseconds | None = None
-    """None: the PLC's."""
+    """How often the server looks at it; left out, as often as at all of the PLC's."""
     queue_size: Annotated[int, Meta(ge=1, le=100_000)] = 1000
     """Changes that the server keeps for us between two publishes, and during a cut."""
     deadband: Annotated[float, Meta(ge=0)] = 0.0
@@ -126,7 +126,7 @@ class PlcConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     url: OpcuaUrl
     """The server's endpoint."""
     username: str | None = None
-    """None: anonymous."""
+    """Who we are to the server; left out, anonymous."""
     password: str | None = None
     """The password itself; better is `password_file`."""
     password_file: str | None = None
@@ -140,7 +140,7 @@ class PlcConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reconnect: Spread = Spread(first_s=1.0, longest_s=30.0, settled_after_s=30.0)
     """How attempts are spread after a loss."""
     tags: tuple[TagConfig, ...] = ()
-    """Empty: every variable below the server's Objects folder that isn't OPC UA's own, at most `max_tags`."""
+    """The tags that are wanted; left out, every variable below the server's Objects folder that isn't OPC UA's own."""
     max_tags: Annotated[int, Meta(ge=1)] = 5000
     """At most so many tags: a server that offers a whole plant must not drown the node."""
 

@@ -26,7 +26,7 @@ class Broker(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tls: bool = False
     """Speak TLS and verify the broker's certificate and name."""
     ca_file: str | None = None
-    """PEM of the authority that signed the broker's certificate; left out, `tls` trusts the system's own authorities."""
+    """PEM of the authority that signed the broker's certificate; left out, `tls` trusts the system's own."""
     cert_file: str | None = None
     """PEM certificate of our own, where the broker asks for one."""
     key_file: str | None = None

@@ -1,0 +1,95 @@
+"""`millwright agent`, also `python -m agent`: run an agent, check its surroundings, write a configuration.
+
+Exit codes: 0, done, or ended by SIGTERM or SIGINT; 1, `validate` found what fails, or the agent ended by a fault;
+2, wrong usage or a configuration that can't be used (said on stderr, with what would be right).
+"""
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from agent.config import Config
+from agent.errors import ConfigError
+from agent.load import load
+from agent.log import set_up_logging
+
+cli = typer.Typer(
+    name="agent",
+    help="One edge node: commands in; containers, tags and health out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", envvar="MILLWRIGHT_AGENT_CONFIG", help="TOML file; without it, the environment."),
+]
+
+
+@cli.command()
+def run(config: ConfigFile = None) -> None:
+    """Run the agent until SIGTERM or SIGINT.
+
+    Example: millwright agent run --config /etc/millwright/agent.toml
+    """
+    try:
+        loaded = load(config, os.environ)
+        set_up_logging(loaded.node.log_level)
+        _run(loaded)
+    except ConfigError as error:
+        _refuse(str(error))
+    except KeyboardInterrupt:
+        return
+
+
+def _run(config: Config) -> None:
+    from agent.app import run as run_agent  # here: `config` and `validate` need not wait for all that it imports
+
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(run_agent(config))
+
+
+@cli.command()
+def config(
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write; without it, stdout.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+) -> None:
+    """Write a commented configuration to start from.
+
+    Example: millwright agent config -o /etc/millwright/agent.toml
+    """
+    from agent.template import template
+
+    if output is None:
+        typer.echo(template(), nl=False)
+        return
+    try:
+        with output.open("w" if force else "x", encoding="utf-8") as file:
+            output.chmod(0o600)
+            file.write(template())
+    except FileExistsError:
+        _refuse(f"{output} exists: --force replaces it.")
+    except OSError as error:
+        _refuse(f"{output} can't be written: {error.strerror}.")
+
+
+def _refuse(message: str) -> NoReturn:
+    typer.echo(f"millwright agent: {message}", err=True)
+    raise typer.Exit(2)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop where it is installed; None means asyncio's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+if __name__ == "__main__":
+    cli(prog_name="millwright agent")
