@@ -107,22 +107,22 @@ def test_compose_brings_up_a_centre_and_a_node_that_it_sees(image: str, tmp_path
     tmp_path.chmod(0o777)  # the image's user writes the broker's files here
     page = free_port()
     env = {
-        "MILLWRIGHT_DIR": str(tmp_path),
-        "MILLWRIGHT_IMAGE": image,
-        "MILLWRIGHT_BROKER_IMAGE": ensure_mosquitto_image(),
-        "MILLWRIGHT_BROKER_LISTEN": f"127.0.0.1:{free_port()}",
-        "MILLWRIGHT_PAGE_LISTEN": f"127.0.0.1:{page}",
-        "MILLWRIGHT_DOCKER_GROUP": str(Path("/var/run/docker.sock").stat().st_gid),
-        "MILLWRIGHT_SITE": f"plant-{secrets.token_hex(3)}",
+        "PLANT_DIR": str(tmp_path),
+        "PLANT_IMAGE": image,
+        "PLANT_BROKER_IMAGE": ensure_mosquitto_image(),
+        "PLANT_BROKER_LISTEN": f"127.0.0.1:{free_port()}",
+        "PLANT_PAGE_LISTEN": f"127.0.0.1:{page}",
+        "PLANT_DOCKER_GROUP": str(Path("/var/run/docker.sock").stat().st_gid),
+        "PLANT_SITE": f"plant-{secrets.token_hex(3)}",
     }
-    node = f"{env['MILLWRIGHT_SITE']}/press-1"
+    node = f"{env['PLANT_SITE']}/press-1"
     compose = (*compose_command(), "-p", f"millwright-test-{secrets.token_hex(3)}", "--profile", "node")
     try:
         run(*compose, "run", "--rm", "credentials", "--node", node, env=env)
         run(*compose, "up", "--detach", env=env)
         logs = lambda: run(*compose, "logs", "--tail=30", env=env, check=False).stdout  # noqa: E731
         eventually(lambda: answers(f"http://127.0.0.1:{page}/healthz"), explain=logs)
-        eventually(lambda: sees(f"http://127.0.0.1:{page}/api/fleet", node), explain=logs)
+        eventually(lambda: sees(f"http://127.0.0.1:{page}/api/v1/fleet", node), explain=logs)
     finally:
         run(*compose, "down", "--volumes", env=env, check=False)
 
@@ -144,4 +144,4 @@ def sees(url: str, node: str) -> bool:
     """Whether the fleet has the node, connected and with a container engine that it reaches."""
     with urlopen(url, timeout=2) as response:
         fleet = json.load(response)
-    return any(one["node"] == node and one["status"] == "online" for one in fleet["nodes"])
+    return any(f"{one['site']}/{one['node']}" == node and one["status"] == "online" for one in fleet["nodes"])
