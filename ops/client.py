@@ -10,13 +10,13 @@ Each call has a connection of its own, so that any number of them may be under w
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable
 
 from link.broker import Broker
 from link.client import Client, LinkError, PublishRefusedError
 from link.reconnect import BackOff
 from ops.connection import RECONNECT, Inbox, connected, subscribe
-from ops.errand import Errand, NoAnswerError, Patience, Signer
+from ops.errand import Errand, NoAnswerError, Patience, Signer, levels_of
 from ops.fleet import Fleet, fold
 from wire.codec import ContractError, decode
 from wire.continuity import Arrival, Position, arrive
@@ -47,8 +47,8 @@ class OpsClient:
         self._signer = signer
         self._patience = patience or Patience()
 
-    def errand(self, command: Command, nodes: Collection[NodeName]) -> Errand:
-        """A command under way to nodes that are known, with its whole picture at any time."""
+    def errand(self, command: Command, nodes: Iterable[str]) -> Errand:
+        """A command under way to nodes (`site/node`) that are known, with its whole picture at any time."""
         return Errand(
             command,
             nodes,
@@ -58,22 +58,24 @@ class OpsClient:
             patience=self._patience,
         )
 
-    async def send(self, command: Command) -> AsyncIterator[Outcome]:
+    async def post(self, command: Command) -> None:
+        """Publish a command once and not wait for anything; raises LinkError and PublishRefusedError."""
+        await self.errand(command, ()).post()
+
+    async def send(self, command: Command) -> AsyncGenerator[Outcome, None]:
         """Send a command and yield its outcomes, each once and in order, until every node that it means has ended.
 
         Who is meant by a broadcast is read from retained presence. Raises NoAnswerError, LinkError and
         PublishRefusedError, as `Errand.run`.
         """
-        errand = self.errand(command, await self.addressed(command.target))
+        known = await self.present(command.target)
+        errand = self.errand(command, map(str, known.meant_by(command.target)))
         async for outcome in errand.run():
             yield outcome
 
-    async def addressed(self, target: str) -> list[NodeName]:
-        """The nodes that a target means: itself, or all of a site or of the fleet that the broker knows."""
-        if not target.endswith("*"):
-            return [NodeName.parse(target)]
-        site = target.removesuffix("*").removesuffix("/") or "+"
-        return sorted((await self.fleet(site=site, kinds=(Kind.PRESENCE,))).nodes)
+    async def present(self, target: str) -> Fleet:
+        """The presence of the nodes that a target means, as far as the broker knows; raises LinkError."""
+        return await self.fleet(**levels_of(target), kinds=(Kind.PRESENCE,))
 
     async def fleet(
         self,
@@ -93,7 +95,7 @@ class OpsClient:
 
     async def tags(
         self, node: NodeName, plc: str | None = None, *, session: str | None = None, session_expiry_s: int = 86400
-    ) -> AsyncIterator[Arrival]:
+    ) -> AsyncGenerator[Arrival, None]:
         """Follow the tag streams of a node: each batch once, with what is missing before it; reconnects for ever.
 
         With a `session` name nothing is lost while we are away for less than `session_expiry_s`: the broker keeps it,
@@ -110,7 +112,7 @@ class OpsClient:
             if arrival.is_new:
                 yield arrival
 
-    async def outcomes(self, command_id: str) -> AsyncIterator[Outcome]:
+    async def outcomes(self, command_id: str) -> AsyncGenerator[Outcome, None]:
         """Listen to what nodes say of a command from now on, without sending it again; reconnects for ever."""
         async for payload in self._payloads(self._topics.every(Kind.OUTCOME, command_id)):
             try:

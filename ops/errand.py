@@ -20,7 +20,7 @@ from ops.pursuit import Pursuit, pursue, take
 from wire.codec import ContractError, decode, encode_command
 from wire.messages import Command, Outcome
 from wire.signature import Sign, sign
-from wire.topics import Kind, NodeName, Topics
+from wire.topics import Kind, Topics
 
 
 class Patience(Struct, frozen=True, kw_only=True):
@@ -60,14 +60,14 @@ class Errand:
     def __init__(
         self,
         command: Command,
-        nodes: Iterable[NodeName],
+        nodes: Iterable[str],
         *,
         broker: Broker,
         topics: Topics,
         signer: Signer | None,
         patience: Patience,
     ) -> None:
-        self.pursuit = pursue(map(str, nodes))
+        self.pursuit = pursue(nodes)
         self._command = command
         self._payload = encode_command(command)
         self._properties = _signature_of(self._payload, signer)
@@ -97,6 +97,11 @@ class Errand:
                     raise
             await self._pause(back_off.delay_s())
 
+    async def post(self) -> None:
+        """Publish once and not wait for an answer; raises LinkError and PublishRefusedError."""
+        async with connected(self._broker) as client:
+            await self._send(client, [self._command.target])
+
     async def _pause(self, wanted_s: float) -> None:
         left_s = self._ends_at - time.monotonic()
         if left_s <= 0:
@@ -105,7 +110,7 @@ class Errand:
 
     async def _on(self, client: Client) -> AsyncIterator[Outcome]:
         """Everything on one connection."""
-        await subscribe(client, self._topics.every(Kind.OUTCOME, self._command.id, **_levels(self._command.target)))
+        await subscribe(client, self._topics.every(Kind.OUTCOME, self._command.id, **levels_of(self._command.target)))
         inbox = Inbox(client)
         try:
             await self._send(client, [self._command.target])
@@ -155,7 +160,7 @@ class Errand:
         return outcome if ours else None
 
 
-def _levels(target: str) -> dict[str, str]:
+def levels_of(target: str) -> dict[str, str]:
     """A target as the site and node levels of a subscription."""
     site, _, node = target.replace("*", "+").partition("/")
     return {"site": site, "node": node or "+"}

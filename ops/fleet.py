@@ -5,10 +5,11 @@ from datetime import datetime
 
 from msgspec import Struct, structs
 
+from wire.ailments import ailments
 from wire.codec import ContractError, decode
 from wire.freshness import Freshness, freshness
 from wire.messages import AppReport, Health, Presence
-from wire.topics import Kind, NodeName, Topics
+from wire.topics import Kind, NodeName, Topics, matches
 
 
 class NodeRecord(Struct, frozen=True, kw_only=True):
@@ -30,13 +31,19 @@ class Fleet(Struct, frozen=True):
         """In order of site and name."""
         return [self.nodes[name] for name in sorted(self.nodes)]
 
+    def meant_by(self, target: str) -> list[NodeName]:
+        """The nodes that a command's target means: one, known or not, or all that are known of a site or the fleet."""
+        if not target.endswith("*"):
+            return [NodeName.parse(target)]
+        return [name for name in sorted(self.nodes) if matches(target, name)]
+
 
 class NodeStatus(Struct, frozen=True, kw_only=True):
     """How a node stands at a moment, and why; `age_s` is the age of what was heard last, None if nothing has a time."""
 
     word: str
-    """`online`, `stale`, `offline` or `unknown`."""
-    reason: str
+    """`online`, `degraded`, `stale`, `offline` or `unknown`."""
+    reasons: tuple[str, ...]
     age_s: float | None
 
 
@@ -66,17 +73,25 @@ def _with(record: NodeRecord, kind: Kind, names: tuple[str, ...], payload: bytes
 
 
 def status_of(record: NodeRecord, now: datetime) -> NodeStatus:
-    """Judge a node: the will and an intended stop are believed at once, silence by the rule in `wire.freshness`."""
+    """Judge a node: an absence that was announced is believed at once, the rest goes by the rules of the wire."""
     presence, health = record.presence, record.health
     heard_s = None if health is None else (now - health.at).total_seconds()
     if presence is not None and not presence.online:
         since_s = (now - presence.since).total_seconds() if presence.since else heard_s
-        return NodeStatus(word="offline", reason=presence.reason or "lost", age_s=since_s)
+        words = "it was stopped" if presence.reason == "stopped" else "its connection to the broker was lost"
+        return NodeStatus(word="offline", reasons=(words,), age_s=since_s)
     if health is None or heard_s is None:
         since_s = (now - presence.since).total_seconds() if presence and presence.since else None
-        word = "online" if presence is not None else "unknown"
-        return NodeStatus(word=word, reason="no heartbeat yet", age_s=since_s)
-    judged = freshness(heard_s, health.period_s)
-    if judged is Freshness.FRESH:
-        return NodeStatus(word="online", reason="", age_s=heard_s)
-    return NodeStatus(word=judged.value, reason="silent", age_s=heard_s)
+        return NodeStatus(word="unknown", reasons=("no heartbeat has been seen",), age_s=since_s)
+    return _by_heartbeat(health, heard_s, tuple(found.text for found in ailments(health, record.apps.values())))
+
+
+def _by_heartbeat(health: Health, heard_s: float, ailing: tuple[str, ...]) -> NodeStatus:
+    silent = f"no heartbeat, which is due every {health.period_s:g} s"
+    match freshness(heard_s, health.period_s):
+        case Freshness.FRESH:
+            return NodeStatus(word="degraded" if ailing else "online", reasons=ailing, age_s=heard_s)
+        case Freshness.STALE:
+            return NodeStatus(word="stale", reasons=(silent, *ailing), age_s=heard_s)
+        case Freshness.OFFLINE:
+            return NodeStatus(word="offline", reasons=(silent,), age_s=heard_s)
