@@ -10,6 +10,7 @@ file is damaged, or the statement is wrong (a bug, which stays what it is and en
 """
 
 import asyncio
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -87,6 +88,17 @@ class Store:
         work = partial(_shrink, keep_free_bytes=keep_free_bytes, at_most_bytes=at_most_bytes)
         await self.read(work)
 
+    def check_room(self, db: sqlite3.Connection, *, reserve_bytes: int) -> None:
+        """For use within work that can wait: raises TransientError where less than a reserve could still be written.
+
+        A file that has filled its disk to the last byte couldn't even delete, because deleting writes too.
+        """
+        if (left_bytes := shutil.disk_usage(self.path.parent).free) < reserve_bytes:
+            left_bytes += _free_pages(db) * _page_bytes(db)
+        if left_bytes < reserve_bytes:
+            message = f"{self.path}: the disk is full: {left_bytes} bytes left of {reserve_bytes} that are kept free"
+            raise _about(TransientError, self.path, message, Category.NO_SPACE)
+
     async def close(self) -> None:
         """Finish what is under way and close; safe to call twice."""
         connection, self._connection = self._connection, None
@@ -161,11 +173,18 @@ def _statements(script: str) -> Iterator[str]:
 
 
 def _shrink(connection: sqlite3.Connection, *, keep_free_bytes: int, at_most_bytes: int) -> None:
-    page_bytes = connection.execute("PRAGMA page_size").fetchone()[0]
-    free_bytes = connection.execute("PRAGMA freelist_count").fetchone()[0] * page_bytes
-    pages = min(free_bytes - keep_free_bytes, at_most_bytes) // page_bytes
+    page_bytes = _page_bytes(connection)
+    pages = min(_free_pages(connection) * page_bytes - keep_free_bytes, at_most_bytes) // page_bytes
     if pages > 0:  # a script, because `execute` would take one step of it: one page
         connection.executescript(f"PRAGMA incremental_vacuum({pages})")
+
+
+def _page_bytes(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA page_size").fetchone()[0])
+
+
+def _free_pages(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA freelist_count").fetchone()[0])
 
 
 def _translated(work: Callable[[], _T], path: Path) -> _T:

@@ -12,13 +12,15 @@
   an uplink that had read up to there has these records, one that had not will read the marker. And a cursor moves
   only over positions whose content was acknowledged, so what is deleted behind it was delivered, as values or as a gap.
 - **A full disk** fails the append with a TransientError and changes nothing; the caller holds back its acknowledgement
-  to the PLC and tries again.
+  to the PLC and tries again. The last megabytes are left free, so that what was delivered can still be deleted and a
+  command still be remembered: a log that filled its disk to the last byte would never get out again.
 
 Times come from the caller's clock, but never run backwards within the log: on a node without a battery-backed clock,
 values stored before the clock was set must not look a lifetime old and be dropped for it.
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -34,7 +36,10 @@ from wire.messages import Gap, Spool, TagBatch, TagValue
 
 UPLINKS = ("json",)
 """The uplinks that an agent has, unless it is told otherwise."""
+_RESERVE_BYTES = 16 * 1024 * 1024
+"""Of the disk. SQLite's write-ahead log grows to 4 MB and a commit, and as much again may move into the file."""
 _KEEP_FREE_BYTES = 16 * 1024 * 1024
+"""In the file, for what comes next; more than that goes back to the file system when the log is nearly empty."""
 _SHRINK_BYTES = 4 * 1024 * 1024
 
 
@@ -145,9 +150,14 @@ class SpoolLog:
         """Begin a transaction with all who wait; there is one at a time, so that `seq` follows the commits."""
         group, self._waiting = self._waiting, []
         records = self._numbered(group)
-        done = self._store.submit(partial(tables.append, records=records, bounds=self._bounds))
+        done = self._store.submit(partial(self._insert, records))
         self._committing = True
         done.add_done_callback(partial(self._committed, group, records))
+
+    def _insert(self, records: list[Numbered], db: sqlite3.Connection) -> tables.Totals:
+        """Runs on the store's thread."""
+        self._store.check_room(db, reserve_bytes=_RESERVE_BYTES)
+        return tables.append(db, records=records, bounds=self._bounds)
 
     def _numbered(self, group: list[_Waiting]) -> list[Numbered]:
         at = self._now() if self._head_at is None else max(self._now(), self._head_at)

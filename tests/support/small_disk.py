@@ -15,4 +15,4 @@ def small_disk(directory: Path, *, size_bytes: int) -> Iterator[Path]:
     try:
         yield mounted
     finally:
-        subprocess.run(["umount", str(mounted)], check=True)
+        subprocess.run(["umount", "--lazy", str(mounted)], check=True)
