@@ -158,9 +158,9 @@ class SimulatedPlc:
             initial = signal_.read(self.press)
             node = await self._add_variable(press, signal_.name, signal_.type, initial, signal_.description)
             if signal_.unit is not None:
-                await node.add_property(0, "EngineeringUnits", _engineering_units(*signal_.unit))
+                await node.add_property(*_property(node, "EngineeringUnits"), _engineering_units(*signal_.unit))
             if signal_.range is not None:
-                await node.add_property(0, "EURange", ua.Range(*signal_.range))
+                await node.add_property(*_property(node, "EURange"), ua.Range(*signal_.range))
 
     async def _add_variable(self, parent: Node, name: str, kind: ua.VariantType, value: Any, description: str) -> Node:
         node_id = ua.NodeId(name, parent.nodeid.NamespaceIndex)
@@ -192,6 +192,11 @@ def _status(press: Press, name: str) -> int:
         return GOOD
     failed = ua.StatusCodes.BadSensorFailure, ua.StatusCodes.UncertainSensorNotAccurate
     return int(failed[0] if name == "Press.Temperature" else failed[1])
+
+
+def _property(node: Node, name: str) -> tuple[ua.NodeId, ua.QualifiedName]:
+    """A NodeId of the press's namespace and a browse name of OPC UA's own."""
+    return ua.NodeId(f"{node.nodeid.Identifier}.{name}", node.nodeid.NamespaceIndex), ua.QualifiedName(name, 0)
 
 
 def _engineering_units(shown: str, common_code: str) -> ua.EUInformation:
