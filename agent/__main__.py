@@ -6,16 +6,22 @@ Exit codes: 0, done, or ended by SIGTERM or SIGINT; 1, `validate` found what fai
 
 import asyncio
 import os
+import traceback
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+from rich.console import Console
 
-from agent.config import Config
+from agent.config import Config, LogLevel
 from agent.errors import ConfigError
 from agent.load import load
 from agent.log import set_up_logging
+
+if TYPE_CHECKING:
+    from agent.validate.verdict import Verdict
 
 cli = typer.Typer(
     name="agent",
@@ -51,6 +57,53 @@ def _run(config: Config) -> None:
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(run_agent(config))
+
+
+class Output(StrEnum):
+    """How `validate` says what it found."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@cli.command()
+def validate(
+    config: ConfigFile = None,
+    output: Annotated[Output, typer.Option("--output", "-o", help="For a person, or for a script.")] = Output.TEXT,
+    warnings_as_errors: Annotated[bool, typer.Option("--warnings-as-errors", help="A warning fails as well.")] = False,
+    timeout_s: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds that each part may take.")] = 10.0,
+) -> None:
+    """Check a configuration and its surroundings: broker, OPC UA servers, Docker, disk, clock.
+
+    Changes nothing, and may run beside the agent. Exits 0 if an agent may be started on it, 1 if not, 2 if the checks
+    could not be made.
+
+    Example: millwright agent validate --config /etc/millwright/agent.toml -o json
+    """
+    from agent.validate.report import as_json, show
+    from agent.validate.verdict import is_sound
+
+    node, verdicts = _examined(config, timeout_s)
+    sound = is_sound(verdicts, warnings_as_errors=warnings_as_errors)
+    if output is Output.JSON:
+        typer.echo(as_json(verdicts, node=node, sound=sound))
+    else:
+        show(verdicts, Console())
+    raise typer.Exit(0 if sound else 1)
+
+
+def _examined(config: Path | None, within_s: float) -> "tuple[str | None, list[Verdict]]":
+    from agent.validate.examine import examine, refused
+
+    set_up_logging(LogLevel.ERROR)
+    try:
+        loaded = load(config, os.environ)
+        return str(loaded.node_name), asyncio.run(examine(loaded, source=config, within_s=within_s))
+    except ConfigError as error:
+        return None, refused(error)
+    except Exception:
+        traceback.print_exc()
+        _refuse("the checks could not be made; this is a fault of the agent's, please report it.")
 
 
 @cli.command()
