@@ -186,11 +186,12 @@ class Session:
                 asserting.cancel()
 
     async def _take_leave(self, client: Client, session: str) -> None:
-        self._retained.want(self._presence_topic, self._presence(session, reason=_STOPPED))
+        """Publish what is still to be said, and that this is the end."""
         try:
             async with asyncio.timeout(_STOP_WITHIN_S):
                 while batch := self._retained.take(_AT_ONCE):
                     await self._assert_all(client, batch)
+                await self._assert(client, self._presence_topic, self._presence(session, reason=_STOPPED))
         except (LinkError, TimeoutError) as error:
             _log.warning("stop_not_announced", reason=str(error) or "time-out")
 

@@ -54,13 +54,22 @@ class Broker(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def parse_broker_url(url: str) -> Broker:
-    """Read `mqtt[s]://[user[:password]@]host[:port]`; raises ValueError that says what is wrong."""
+    """Read `mqtt[s]://[user[:password]@]host[:port]`; raises ValueError that says what is wrong, without the secret.
+
+    User and password are percent-encoded where they have characters that mean something in an address.
+    """
     parts = urlsplit(url if "://" in url else f"mqtt://{url}")
-    if parts.scheme not in _PORTS or not parts.hostname or parts.path.strip("/"):
-        raise ValueError(f"{url!r} is not a broker's address: mqtt://host:1883 or mqtts://host:8883")
+    try:
+        default = _PORTS[parts.scheme]
+        port = default if parts.port is None else parts.port
+    except (KeyError, ValueError):
+        port = 0
+    if not (parts.hostname and port) or parts.path.strip("/") or parts.query or parts.fragment:
+        shown = url.rpartition("@")[2]
+        raise ValueError(f"{shown!r} is not a broker's address: mqtt://host:1883 or mqtts://host:8883")
     return Broker(
         host=parts.hostname,
-        port=parts.port or _PORTS[parts.scheme],
+        port=port,
         username=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password) if parts.password else None,
         tls=parts.scheme == "mqtts",

@@ -55,11 +55,13 @@ class PublishRefusedError(Exception):
 class Messages(aiomqtt.client.MessagesIterator):
     """What arrives, one by one; ends with a LinkError."""
 
+    _client: "Client"
+
     async def __anext__(self) -> aiomqtt.Message:
         try:
             return await super().__anext__()
         except aiomqtt.MqttError as error:
-            raise LinkError(f"the connection was lost: {error.__cause__ or error}") from error
+            raise LinkError(f"the connection was lost: {self._client.loss or error.__cause__}") from error
 
 
 class Client(aiomqtt.Client):
@@ -171,14 +173,15 @@ class Client(aiomqtt.Client):
 
     def _on_lost(self, client: Any, userdata: Any, flags: Any, reason: Any, properties: Any = None) -> None:
         if not self._connected.done():  # aiomqtt would wait for a CONNACK that can't come any more
-            self._connected.set_exception(aiomqtt.MqttError(f"closed before it was accepted: {reason}"))
+            self._connected.set_exception(aiomqtt.MqttError("it was closed before the broker accepted it"))
         elif not self._connected.cancelled():
+            self.loss = self.loss or _why_lost(reason, said_by_broker=flags.is_disconnect_packet_from_server)
             super()._on_disconnect(client, userdata, flags, reason, properties)
 
     def _on_disconnected(self, disconnected: asyncio.Future[None]) -> None:
         """Take note of the end, whoever listens; read the error, so that asyncio doesn't complain that nobody did."""
         error = None if disconnected.cancelled() else disconnected.exception()
-        self.loss = str(error or "disconnected")
+        self.loss = self.loss or str(error or "disconnected")
         for confirmation in self._unconfirmed.values():
             if not confirmation.done():
                 confirmation.set_exception(LinkError("the connection was lost before the broker confirmed"))
@@ -273,6 +276,12 @@ def response_topic(message: aiomqtt.Message) -> str | None:
 def correlation_data(message: aiomqtt.Message) -> bytes | None:
     """What the sender of a request wants to find again in the response, if anything."""
     return getattr(message.properties, "CorrelationData", None)
+
+
+def _why_lost(reason: Any, *, said_by_broker: bool) -> str:
+    if said_by_broker:
+        return f"the broker said: {reason}"
+    return "it was closed without a word" if getattr(reason, "value", None) == _REFUSED else str(reason)
 
 
 def _publish_properties(

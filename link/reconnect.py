@@ -5,6 +5,7 @@ the delays grow until a connection has lasted (field notes: eclipse-hawkbit and 
 """
 
 import time
+from collections.abc import Callable
 from typing import Annotated
 
 import tenacity
@@ -25,7 +26,8 @@ class Spread(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class BackOff:
     """Counts failures of one connection and says how long to wait. Not shared between connections."""
 
-    def __init__(self, spread: Spread) -> None:
+    def __init__(self, spread: Spread, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._wait = tenacity.wait_random_exponential(multiplier=spread.first_s, max=spread.longest_s)
         self._settled_after_s = spread.settled_after_s
         self._state = tenacity.RetryCallState(tenacity.AsyncRetrying(), None, (), {})
@@ -39,11 +41,11 @@ class BackOff:
 
     def connected(self) -> None:
         """The connection stands."""
-        self._connected_at = time.monotonic()
+        self._connected_at = self._clock()
 
     def delay_s(self) -> float:
         """The connection failed or was lost: how long to wait before the next attempt."""
-        lasted_s = 0.0 if self._connected_at is None else time.monotonic() - self._connected_at
+        lasted_s = 0.0 if self._connected_at is None else self._clock() - self._connected_at
         self._connected_at = None
         self._state.attempt_number = 1 if lasted_s >= self._settled_after_s else self._state.attempt_number + 1
         return self._wait(self._state)
