@@ -42,9 +42,13 @@ class Picture:
         """The node's status as of the last change or tick."""
         return self._standings[name]
 
-    def changed_after(self, number: int) -> tuple[NodeName, ...]:
-        """The nodes that changed since a reader saw `number`."""
-        return tuple(name for name, last in self._numbers.items() if last > number)
+    def number_of(self, name: NodeName) -> int:
+        """Of a node's last change; 0 for one that has not changed since the start."""
+        return self._numbers[name]
+
+    def changed_after(self, number: int) -> list[NodeName]:
+        """The nodes that changed since a reader saw `number`, in the order of their last change."""
+        return sorted((name for name, last in self._numbers.items() if last > number), key=self._numbers.__getitem__)
 
     def draft(self, events: Iterable[Event]) -> tuple[Change, ...]:
         """Fold events without showing the result: the nodes that came out different."""

@@ -20,7 +20,11 @@ DROP_SHOWN_S = 300.0
 LONGEST_PERIOD_S = 3600.0
 """A heartbeat can't promise to be rarer than this: nobody is Online for days by announcing it."""
 
-_BAD = {AppStatus.UNHEALTHY, AppStatus.BACKING_OFF, AppStatus.FAILED}
+_BAD = {
+    AppStatus.UNHEALTHY: "is unhealthy",
+    AppStatus.BACKING_OFF: "is backing off",
+    AppStatus.FAILED: "has failed",
+}
 
 
 class Status(StrEnum):
@@ -117,7 +121,7 @@ def _about_apps(view: NodeView, health: Health) -> Iterator[Reason]:
 
 def _ailment_of_app(report: AppReport | None, measured: AppHealth | None) -> str | None:
     if report is not None and report.status in _BAD:
-        words = f"is {report.status.replace('_', ' ')}"
+        words = _BAD[report.status]
         return f"{words}: {report.reason}" if report.reason else words
     if measured is not None and measured.health == "unhealthy":
         return "is unhealthy"

@@ -126,10 +126,10 @@ class Feed:
     def _first(self, last_event_id: str | None) -> bytes:
         seen = self._number_in(last_event_id)
         if seen is None:
-            return _event("fleet", self._fleet(), self._id())
+            return _event("fleet", self._fleet(), self._id(self._picture.number))
         now = self._now()
         missed = (self._node(name, now) for name in self._picture.changed_after(seen))
-        return _event("clock", _ClockOut(now, self._ingest()), self._id()) + b"".join(missed)
+        return _event("clock", _ClockOut(now, self._ingest()), None) + b"".join(missed)
 
     def _number_in(self, last_event_id: str | None) -> int | None:
         """The number that a reader saw last, if it saw it in this life of the controller."""
@@ -148,10 +148,10 @@ class Feed:
         view = self._picture.get(name)
         assert view is not None, "a node is never taken out of the picture"  # noqa: S101
         row = node_row(view, self._picture.standing(name), now)
-        return _event("node", {"now": now, "node": row}, self._id())
+        return _event("node", {"now": now, "node": row}, self._id(self._picture.number_of(name)))
 
-    def _id(self) -> bytes:
-        return f"{self._life}-{self._picture.number}".encode()
+    def _id(self, number: int) -> bytes:
+        return f"{self._life}-{number}".encode()
 
 
 def _event(name: str, data: object, event_id: bytes | None) -> bytes:
