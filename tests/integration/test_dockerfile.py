@@ -42,14 +42,24 @@ def eventually(what: Callable[[], object], *, within_s: float = 60.0, explain: C
 
 
 @pytest.fixture(scope="module")
-def image(docker_engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    base = ensure_python_base()
+def base(docker_engine: str) -> str:
+    return ensure_python_base()
+
+
+@pytest.fixture(scope="module")
+def context(base: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What Docker gets of the tree, and the packages beside it: the build reaches no index."""
     context = tmp_path_factory.mktemp("context")
     copy_what_docker_would_get(context)
     python_version = run(
         "docker", "run", "--rm", base, "python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"
     )
     run("tools/wheels.sh", context / "build/wheels", python_version.stdout.strip())
+    return context
+
+
+@pytest.fixture(scope="module")
+def image(base: str, context: Path) -> Iterator[str]:
     tag = f"millwright-test/product-{secrets.token_hex(4)}"
     build = ("docker", "build", "--build-arg", f"BASE_IMAGE={base}", context)
     try:
@@ -87,6 +97,16 @@ def test_the_image_has_the_pinned_versions(image: str) -> None:
     installed = set(run("docker", "run", "--rm", "--entrypoint", "python", image, "-c", script).stdout.lower().split())
     pins = set((ROOT / "constraints.txt").read_text().lower().split())
     assert {one for one in installed if not one.startswith("millwright==")} - pins == set()
+
+
+def test_an_edge_node_installs_the_agent_alone_and_without_an_index(base: str, context: Path) -> None:
+    install = "/opt/m/bin/pip install --quiet --no-index --find-links /wheels 'millwright[agent]' >&2"
+    script = f"python3 -m venv /opt/m && {install} && /opt/m/bin/millwright agent config && /opt/m/bin/pip freeze >&2"
+    wheels = f"{context / 'build/wheels'}:/wheels:ro"
+    done = run("docker", "run", "--rm", "--network", "none", "--volume", wheels, base, "sh", "-c", script)
+    assert "node" in tomllib.loads(done.stdout)
+    assert "asyncua==" in done.stderr
+    assert not {"litestar", "sqlalchemy", "uvicorn"} & {line.split("==")[0].lower() for line in done.stderr.split()}
 
 
 def test_the_agent_in_the_image_writes_a_configuration_to_start_from(image: str) -> None:
