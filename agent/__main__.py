@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -19,9 +19,7 @@ from agent.config import Config, LogLevel
 from agent.errors import ConfigError
 from agent.load import load
 from agent.log import set_up_logging
-
-if TYPE_CHECKING:
-    from agent.validate.verdict import Verdict
+from agent.validate.verdict import Verdict, is_sound
 
 cli = typer.Typer(
     name="agent",
@@ -81,7 +79,6 @@ def validate(
     Example: millwright agent validate --config /etc/millwright/agent.toml -o json
     """
     from agent.validate.report import as_json, show
-    from agent.validate.verdict import is_sound
 
     node, verdicts = _examined(config, timeout_s)
     sound = is_sound(verdicts, warnings_as_errors=warnings_as_errors)
@@ -92,7 +89,7 @@ def validate(
     raise typer.Exit(0 if sound else 1)
 
 
-def _examined(config: Path | None, within_s: float) -> "tuple[str | None, list[Verdict]]":
+def _examined(config: Path | None, within_s: float) -> tuple[str | None, list[Verdict]]:
     from agent.validate.examine import examine, refused
 
     set_up_logging(LogLevel.ERROR)
