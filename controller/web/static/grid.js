@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 import { keyOf } from "./model.js";
-import { Row } from "./row.js";
+import { Row, tickAges } from "./row.js";
 
 const COLUMNS = [["node", "Node"], ["seen", "Last seen"], ["apps", "Apps"], ["plcs", "PLCs"], ["host", "Host"], ["spool", "Spool"]];
 
@@ -22,6 +22,7 @@ export class Grid {
     const sites = [...this.model.sites()].map(([site, nodes]) => section(site, nodes, nodes.map((node) => this.#row(node))));
     this.element.replaceChildren(...sites);
     this.#mark();
+    tickAges(this.element, this.model);
   }
 
   /** Draw one node anew; returns whether it had a row. */
@@ -29,6 +30,7 @@ export class Grid {
     const row = this.#rows.get(keyOf(node));
     if (!row) return false;
     row.update(node, this.model.history.get(keyOf(node)));
+    tickAges(row.element, this.model);
     this.#mark(row);
     if (flash) row.element.classList.add("flash");
     return true;

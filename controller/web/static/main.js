@@ -62,7 +62,6 @@ function takeNode({ now, node }) {
   if (changed || !before) drawSummary($("summary"), model, choose);
   drawShown();
   if (panel.key === keyOf(node)) panel.update();
-  tickAges(document, model);
 }
 
 function announce(node) {

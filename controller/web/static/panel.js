@@ -2,6 +2,7 @@
 
 import { h, s } from "./dom.js";
 import { drawParts } from "./parts.js";
+import { tickAges } from "./row.js";
 import { drawTimes } from "./times.js";
 import { WORD, glyph } from "./words.js";
 
@@ -52,6 +53,7 @@ export class Panel {
     const badge = h("span", { class: `badge is-${node.status}` }, glyph(node.status), WORD[node.status]);
     this.head.replaceChildren(h("span", { class: "sub" }, node.site), h("h2", { id: "panel-name" }, node.node), badge);
     this.body.replaceChildren(...drawParts(node, this.model.history.get(this.key)), drawTimes(this.#timeline));
+    tickAges(this.element, this.model);
   }
 
   /** One question at a time; what changes meanwhile is asked for by the next update. */

@@ -88,7 +88,7 @@ export const qualityTone = (plc) => (!plc.connected ? "is-offline" : plc.quality
 function plcLine(plc) {
   const name = h("span", { class: "plc-name" }, plc.plc);
   if (!plc.connected) {
-    return h("div", { class: "plc-line is-offline", title: plc.error }, name, h("span", { class: "cut" }, glyph("offline"), " not connected"));
+    return h("div", { class: "plc-line is-cut is-offline", title: plc.error }, name, h("span", { class: "cut" }, glyph("offline"), " not connected"));
   }
   const label = `${percent(plc.quality)} of ${plc.tags} tags are Good`;
   return h(
