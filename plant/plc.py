@@ -86,10 +86,10 @@ class SimulatedPlc:
     async def stop(self) -> None:
         """Close the server and its connections."""
         if self._simulation is not None:
-            self._simulation.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._simulation
+            await _end(self._simulation)
         if self._server is not None:
+            clock, self._server.iserver.time_task = self._server.iserver.time_task, None
+            await _end(clock)  # asyncua would wait for its next tick, up to a second
             await self._server.stop()
 
     async def __aenter__(self) -> Self:
@@ -207,6 +207,12 @@ def _engineering_units(shown: str, common_code: str) -> ua.EUInformation:
         DisplayName=ua.LocalizedText(shown),
         Description=ua.LocalizedText(shown),
     )
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 @contextlib.contextmanager

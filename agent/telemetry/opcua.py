@@ -27,7 +27,7 @@ SESSION_KEPT_S = 120.0
 
 CLOSING_S = 2.0
 
-logging.getLogger("asyncua").setLevel(logging.WARNING)  # at INFO it formats every notification
+logging.getLogger("asyncua").setLevel(logging.ERROR)  # it formats every notification at INFO, every refusal above
 
 _T = TypeVar("_T")
 _SERVER_STATE = ua.NodeId(ua.ObjectIds.Server_ServerStatus_State)
@@ -56,10 +56,11 @@ class PlcSession:
 
     async def close(self) -> None:
         """Tell the server that the session and its subscription are over, if it still listens; never raises."""
-        with contextlib.suppress(OSError, TimeoutError, ua.UaError):
+        with contextlib.suppress(OSError, ua.UaError):
             async with asyncio.timeout(CLOSING_S):
-                await self._client.uaclient.close_session(True)
-                await self._client.close_secure_channel()
+                if self._client.uaclient.has_transport:
+                    await self._client.uaclient.close_session(True)
+                    await self._client.close_secure_channel()
         self.drop()
 
     def drop(self) -> None:
