@@ -1,6 +1,7 @@
 """Asking the broker what the agent will ask of it, without being taken for the agent."""
 
 import asyncio
+import os
 import secrets
 import ssl
 import time
@@ -48,9 +49,14 @@ async def _reach(config: Config) -> Verdict:
         _, writer = await asyncio.open_connection(mqtt.host, mqtt.port)
     except OSError as error:
         remedy = "Check mqtt.host and mqtt.port, that the broker runs, and the way there (name service, firewall)."
-        return failed("broker-reachable", f"{mqtt}: {error.strerror or error}", remedy)
+        return failed("broker-reachable", f"{mqtt}: {_why(error)}", remedy)
     writer.close()
     return passed("broker-reachable", f"{mqtt} answers in {1000 * (time.monotonic() - started_s):.0f} ms")
+
+
+def _why(error: OSError) -> str:
+    """asyncio replaces the system's words by its own, and keeps the number."""
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
 
 
 async def _verify(config: Config, context: ssl.SSLContext) -> Verdict:
