@@ -8,27 +8,21 @@ Each call has a connection of its own, so that any number of them may be under w
 """
 
 import asyncio
-import secrets
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable
 
 from link.broker import Broker
-from link.client import Client, LinkError, PublishRefusedError
+from link.client import LinkError
 from link.reconnect import BackOff
-from ops.connection import RECONNECT, Inbox, connected, subscribe
+from ops.connection import RECONNECT, connected, subscribe
 from ops.errand import Errand, NoAnswerError, Patience, Signer, levels_of
 from ops.fleet import Fleet, fold
+from ops.retained import retained_messages
 from wire.codec import ContractError, decode
 from wire.continuity import Arrival, Position, arrive
 from wire.messages import Command, Outcome, TagBatch
 from wire.topics import Kind, NodeName, Topics
 
 __all__ = ["Errand", "NoAnswerError", "OpsClient", "Patience", "Signer"]
-
-FENCE_WITHIN_S = 5.0
-QUIET_S = 0.5
-_SITE_OF_NOBODY = "_fence"
-"""No name of the contract begins with an underscore, so no node listens there; ops may write `+/+/command`."""
 
 
 class OpsClient:
@@ -87,9 +81,8 @@ class OpsClient:
         """Read what is retained of the fleet, of a site or of a node; raises LinkError."""
         fleet = Fleet()
         async with connected(self._broker) as client:
-            fence = self._topics.of(NodeName(_SITE_OF_NOBODY, secrets.token_hex(8)), Kind.COMMAND)
-            await subscribe(client, fence, *(self._topics.every(kind, site=site, node=node) for kind in kinds))
-            async for topic, payload in _until_fence(client, fence):
+            filters = [self._topics.every(kind, site=site, node=node) for kind in kinds]
+            async for topic, payload in retained_messages(client, self._topics, filters):
                 fleet = fold(fleet, self._topics, topic, payload)
         return fleet
 
@@ -138,36 +131,3 @@ class OpsClient:
                 if error.refused or not was_connected:
                     raise
             await asyncio.sleep(back_off.delay_s())
-
-
-async def _until_fence(client: Client, fence: str) -> AsyncIterator[tuple[str, bytes]]:
-    """Every message that the broker held for us when we subscribed.
-
-    MQTT has no mark behind the last retained message. But a broker puts what it has for one client into one queue, so a
-    message to ourselves that is published after the SUBACK comes behind them all. Where we may not publish, or nothing
-    comes back, half a second of quiet has to do.
-    """
-    fenced = await _put_fence(client, fence)
-    inbox, fenced_until = Inbox(client), time.monotonic() + FENCE_WITHIN_S
-    try:
-        while True:
-            waiting_for_fence = fenced and time.monotonic() < fenced_until
-            message = await inbox.next(within_s=fenced_until - time.monotonic() if waiting_for_fence else QUIET_S)
-            if message is None and not waiting_for_fence:
-                return
-            if message is None:
-                continue
-            client.acknowledge(message)
-            if str(message.topic) == fence:
-                return
-            yield str(message.topic), bytes(message.payload)
-    finally:
-        inbox.close()
-
-
-async def _put_fence(client: Client, fence: str) -> bool:
-    try:
-        await client.send(fence, b"")
-    except PublishRefusedError:
-        return False
-    return True

@@ -1,7 +1,8 @@
 """One command, from the first publish to the end on every node that it is meant for.
 
-Delivery does not rest on the broker: the command is sent again, with the same id, until the node has answered, and once
-more after every reconnect, which also brings back what was missed meanwhile. A node executes an id at most once.
+Delivery does not rest on the broker: the command is sent again, with the same id, until the node has answered, and so
+again after every reconnect, for the answer also brings back what was missed meanwhile. A node executes an id at most
+once.
 """
 
 import asyncio
@@ -77,6 +78,8 @@ class Errand:
         left_s = (command.expires_at - datetime.now(UTC)).total_seconds()
         self._ends_at = time.monotonic() + left_s + patience.grace_s
         self._was_sent = False
+        self._heard: set[str] = set()
+        """Who has answered on the present connection, be it with what was known."""
 
     async def run(self) -> AsyncIterator[Outcome]:
         """Send, and yield each outcome that is news until every node has ended.
@@ -112,6 +115,7 @@ class Errand:
         """Everything on one connection."""
         await subscribe(client, self._topics.every(Kind.OUTCOME, self._command.id, **levels_of(self._command.target)))
         inbox = Inbox(client)
+        self._heard = set()
         try:
             await self._send(client, [self._command.target])
             interval_s = self._patience.first_s
@@ -121,14 +125,14 @@ class Errand:
                 if outcome is not None:
                     yield outcome
                 if time.monotonic() >= send_at:
-                    await self._send(client, self.pursuit.silent)
+                    await self._send(client, [node for node in self.pursuit.unfinished if node not in self._heard])
                     interval_s = self._patience.after(interval_s)
                     send_at = time.monotonic() + interval_s
         finally:
             inbox.close()
 
     async def _send(self, client: Client, targets: Iterable[str]) -> None:
-        """Publish to these: the whole target at first, afterwards each silent node by itself."""
+        """Publish to these: the whole target at first, afterwards each node by itself."""
         for target in targets:
             topic = self._topics.command_to(target)
             await client.send(topic, self._payload, user_properties=self._properties)
@@ -146,6 +150,7 @@ class Errand:
         outcome = self._outcome_in(message)
         if outcome is None:
             return None
+        self._heard.add(outcome.node)
         before, self.pursuit = self.pursuit, take(self.pursuit, outcome)
         return None if self.pursuit is before else outcome
 
