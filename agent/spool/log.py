@@ -15,12 +15,14 @@
   to the PLC and tries again. The last megabytes are left free, so that what was delivered can still be deleted and a
   command still be remembered: a log that filled its disk to the last byte would never get out again.
 
-Times come from the caller's clock, but never run backwards within the log: on a node without a battery-backed clock,
-values stored before the clock was set must not look a lifetime old and be dropped for it.
+A node without a battery-backed clock stores values before it knows the time. They are not dropped for looking old:
+times never run backwards within the log, and what was stored in this life is not older than this life, whatever the
+clock has been set to since.
 """
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -55,17 +57,27 @@ class _Waiting(Struct):
 class SpoolLog:
     """One log for all PLCs. Its counters are kept in memory; asking for `stats` costs no disk access."""
 
-    def __init__(self, store: Store, config: SpoolConfig, *, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        config: SpoolConfig,
+        *,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.epoch = ""
         """One life of the spool's file, known once it is open."""
         self._store = store
         self._bounds = Bounds(max_bytes=config.max_bytes, max_age=timedelta(seconds=config.max_age_s))
         self._now = now
+        self._monotonic = monotonic
+        self._born = monotonic()
         self._totals = tables.Totals()
         self._cursors: dict[str, int] = {}
         self._next_seq: dict[str, int] = {}
         self._head = 0
         self._head_at: datetime | None = None
+        self._head_at_birth = 0
         self._grown = asyncio.Event()
         self._waiting: list[_Waiting] = []
         self._committing = False
@@ -78,7 +90,7 @@ class SpoolLog:
         self.epoch = opened.epoch
         self._cursors = opened.cursors
         self._next_seq = opened.next_seq
-        self._head = opened.head
+        self._head = self._head_at_birth = opened.head
         self._head_at = opened.head_at
         self._totals = opened.totals
 
@@ -130,13 +142,13 @@ class SpoolLog:
 
     def stats(self) -> Spool:
         """What is stored and not yet acknowledged by every uplink."""
-        oldest_at = self._totals.oldest_at
+        oldest = self._totals.oldest
         return Spool(
             age_s=0.0,
             records=self._totals.records,
             bytes=self._totals.bytes,
             max_bytes=self._bounds.max_bytes,
-            oldest_age_s=max(0.0, (self._now() - oldest_at).total_seconds()) if oldest_at else 0.0,
+            oldest_age_s=max(0.0, (self._now() - oldest.at).total_seconds()) if oldest else 0.0,
             dropped_values=self._totals.dropped_values,
             error="; ".join(self._errors.values()) or None,
         )
@@ -157,7 +169,9 @@ class SpoolLog:
     def _insert(self, records: list[Numbered], db: sqlite3.Connection) -> tables.Totals:
         """Runs on the store's thread."""
         self._store.check_room(db, reserve_bytes=_RESERVE_BYTES)
-        return tables.append(db, records=records, bounds=self._bounds)
+        lived_long = self._monotonic() - self._born >= self._bounds.max_age.total_seconds()
+        aged_up_to = records[-1].position if lived_long else self._head_at_birth
+        return tables.append(db, records=records, bounds=self._bounds, aged_up_to=aged_up_to)
 
     def _numbered(self, group: list[_Waiting]) -> list[Numbered]:
         at = self._now() if self._head_at is None else max(self._now(), self._head_at)

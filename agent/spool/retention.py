@@ -45,11 +45,20 @@ class Held(Struct, frozen=True, kw_only=True):
     marker: bool = False
 
 
+class Oldest(Struct, frozen=True, kw_only=True):
+    """The oldest record that is not a marker."""
+
+    position: int
+    at: datetime
+
+
 class Need(Struct, frozen=True, kw_only=True):
     """What must go: so many bytes, and whatever was stored before a time."""
 
     excess_bytes: int
     before: datetime
+    aged_up_to: int
+    """Behind this position nothing is too old, whatever its time says."""
 
 
 class Loss(Struct, frozen=True, kw_only=True):
@@ -67,9 +76,9 @@ class Loss(Struct, frozen=True, kw_only=True):
     """Values lost by this drop; the gap counts those of earlier drops as well."""
 
 
-def need(bounds: Bounds, *, held_bytes: int, oldest_at: datetime | None, now: datetime) -> Need | None:
-    """Tell what must go, if anything. `oldest_at` is the time of the oldest record that is not a marker."""
-    too_old = oldest_at is not None and oldest_at < now - bounds.max_age
+def need(bounds: Bounds, *, held_bytes: int, oldest: Oldest | None, now: datetime, aged_up_to: int) -> Need | None:
+    """Tell what must go, if anything."""
+    too_old = oldest is not None and oldest.at < now - bounds.max_age and oldest.position <= aged_up_to
     excess_bytes = held_bytes - bounds.max_bytes
     if not too_old and excess_bytes <= 0:
         return None
@@ -77,6 +86,7 @@ def need(bounds: Bounds, *, held_bytes: int, oldest_at: datetime | None, now: da
     return Need(
         excess_bytes=excess_bytes + slack_bytes if excess_bytes > 0 else 0,
         before=now - bounds.max_age + (bounds.max_age / _SLACK if too_old else timedelta()),
+        aged_up_to=aged_up_to,
     )
 
 
@@ -86,7 +96,9 @@ def doomed(oldest_first: Iterable[Held], need: Need) -> list[Held]:
     marked: set[str] = set()
     freed_bytes = 0
     for held in oldest_first:
-        if freed_bytes >= need.excess_bytes and held.at >= need.before:
+        too_old = held.at < need.before and held.position <= need.aged_up_to
+        too_much = freed_bytes < need.excess_bytes and need.excess_bytes > 0
+        if not (too_old or too_much):
             break
         freed_bytes += held.size - (0 if held.plc in marked else MARKER_BYTES)
         marked.add(held.plc)

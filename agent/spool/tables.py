@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from msgspec import Struct
 
 from agent.spool.record import Numbered, Record
-from agent.spool.retention import RECORD_OVERHEAD_BYTES, Bounds, Held, Loss, Need, doomed, losses, need
+from agent.spool.retention import RECORD_OVERHEAD_BYTES, Bounds, Held, Loss, Need, Oldest, doomed, losses, need
 from wire.codec import decode, encode
 from wire.messages import Gap, TagBatch
 
@@ -64,8 +64,7 @@ class Totals(Struct, frozen=True, kw_only=True):
     records: int = 0
     bytes: int = 0
     dropped_values: int = 0
-    oldest_at: datetime | None = None
-    """When the oldest record that isn't a marker was stored."""
+    oldest: Oldest | None = None
 
 
 class Opened(Struct, frozen=True, kw_only=True):
@@ -120,21 +119,25 @@ def totals(db: sqlite3.Connection) -> Totals:
     sums = db.execute(
         "SELECT ifnull(sum(records), 0), ifnull(sum(bytes), 0), ifnull(sum(dropped_values), 0) FROM spool_stream"
     ).fetchone()
-    oldest = db.execute("SELECT at_us FROM spool_log WHERE NOT marker ORDER BY position LIMIT 1").fetchone()
+    oldest = db.execute("SELECT position, at_us FROM spool_log WHERE NOT marker ORDER BY position LIMIT 1").fetchone()
     return Totals(
-        records=sums[0], bytes=sums[1], dropped_values=sums[2], oldest_at=_time(oldest[0]) if oldest else None
+        records=sums[0],
+        bytes=sums[1],
+        dropped_values=sums[2],
+        oldest=Oldest(position=oldest[0], at=_time(oldest[1])) if oldest else None,
     )
 
 
-def append(db: sqlite3.Connection, *, records: Sequence[Numbered], bounds: Bounds) -> Totals:
+def append(db: sqlite3.Connection, *, records: Sequence[Numbered], bounds: Bounds, aged_up_to: int) -> Totals:
     """Store batches, and let the oldest give way where the log has become too large or too old."""
     payloads = [encode(record.batch) for record in records]
     db.executemany(_INSERT, map(_row, records, payloads))
     db.executemany(_GROW, map(_growth, records, payloads))
-    now_held = totals(db)
-    must_go = need(bounds, held_bytes=now_held.bytes, oldest_at=now_held.oldest_at, now=records[-1].at)
+    held = totals(db)
+    now = records[-1].at
+    must_go = need(bounds, held_bytes=held.bytes, oldest=held.oldest, now=now, aged_up_to=aged_up_to)
     if must_go is None:
-        return now_held
+        return held
     _drop(db, must_go, epoch=records[-1].batch.epoch)
     return totals(db)
 

@@ -28,8 +28,9 @@ class Life:
 
     def __init__(self, path: Path, config: SpoolConfig) -> None:
         self.now = AT
+        self.monotonic = 0.0
         self.store = CountingStore(path)
-        self.spool = SpoolLog(self.store, config, now=lambda: self.now)
+        self.spool = SpoolLog(self.store, config, now=lambda: self.now, monotonic=lambda: self.monotonic)
 
     async def held(self) -> Streams:
         return Streams([record.payload for record in await self.records()])
@@ -43,6 +44,7 @@ class Life:
 
     def later(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
+        self.monotonic += seconds
 
 
 class CountingStore(Store):
@@ -267,15 +269,35 @@ async def test_what_is_too_old_gives_way_at_the_next_append(life: Open) -> None:
     assert (one.spool.stats().dropped_values, one.spool.stats().oldest_age_s) == (10, 2)
 
 
-async def test_a_clock_that_was_set_forward_from_nothing_costs_no_values_stored_before(life: Open) -> None:
+async def test_values_stored_before_the_clock_was_set_are_not_dropped_as_old(life: Open) -> None:
+    one = await life(SpoolConfig(max_age_s=1000))
+    one.now = datetime.fromtimestamp(0, AT.tzinfo)
+    await one.spool.append("press", some_values(1))
+    one.now = AT
+    await one.spool.append("press", some_values(1))
+    assert list((await one.held()).came["press"]) == [0, 1]
+
+
+async def test_times_do_not_run_backwards_when_a_life_begins_without_the_time(life: Open) -> None:
     one = await life(SpoolConfig(max_age_s=1000))
     await one.spool.append("press", some_values(1))
     two = await life(SpoolConfig(max_age_s=1000))
     two.now = datetime.fromtimestamp(0, AT.tzinfo)
     await two.spool.append("press", some_values(1))
-    two.now = AT + timedelta(seconds=500)
+    await two.spool.advance("json", 1)
+    three = await life(SpoolConfig(max_age_s=1000))
+    three.now = AT + timedelta(seconds=500)
+    await three.spool.append("press", some_values(1))
+    assert list((await three.held()).came["press"]) == [1, 2]
+
+
+async def test_what_an_earlier_life_left_is_dropped_when_it_is_too_old(life: Open) -> None:
+    one = await life(SpoolConfig(max_age_s=1000))
+    await one.spool.append("press", some_values(1))
+    two = await life(SpoolConfig(max_age_s=1000))
+    two.now = AT + timedelta(seconds=1001)
     await two.spool.append("press", some_values(1))
-    assert list((await two.held()).came["press"]) == [0, 1, 2]
+    assert (await two.held()).named["press"] == {0}
 
 
 async def test_a_full_disk_holds_the_caller_back_and_leaves_no_hole(life: Open, tmp_path: Path) -> None:

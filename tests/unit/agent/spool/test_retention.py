@@ -8,12 +8,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from agent.spool.retention import MARKER_BYTES, RECORD_OVERHEAD_BYTES, Bounds, Held, Need, doomed, losses, merged, need
+from agent.spool.retention import (
+    MARKER_BYTES,
+    RECORD_OVERHEAD_BYTES,
+    Bounds,
+    Held,
+    Need,
+    Oldest,
+    doomed,
+    losses,
+    merged,
+    need,
+)
 from wire.codec import encode
 from wire.messages import Gap, GapReason, TagBatch
 
 T0 = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)
-EVERYTHING = Need(excess_bytes=1 << 40, before=T0)
+EVER = 1 << 60
 BOUNDS = Bounds(max_bytes=12_800, max_age=timedelta(seconds=128))
 
 
@@ -35,40 +46,56 @@ def positions(records: list[Held]) -> list[int]:
 
 
 def test_a_log_within_its_bounds_needs_nothing() -> None:
-    assert need(BOUNDS, held_bytes=12_800, oldest_at=at(0), now=at(128)) is None
+    assert need(BOUNDS, held_bytes=12_800, oldest=Oldest(position=1, at=at(0)), now=at(128), aged_up_to=9) is None
 
 
 def test_an_empty_log_needs_nothing() -> None:
-    assert need(BOUNDS, held_bytes=0, oldest_at=None, now=at(1e6)) is None
+    assert need(BOUNDS, held_bytes=0, oldest=None, now=at(1e6), aged_up_to=9) is None
 
 
 def test_a_log_too_large_frees_a_little_more_than_the_excess() -> None:
-    assert need(BOUNDS, held_bytes=12_850, oldest_at=at(0), now=at(1)) == Need(excess_bytes=150, before=at(-127))
+    assert need(BOUNDS, held_bytes=12_850, oldest=Oldest(position=1, at=at(0)), now=at(1), aged_up_to=9) == Need(
+        excess_bytes=150, before=at(-127), aged_up_to=9
+    )
 
 
 def test_a_log_too_old_drops_a_little_more_than_what_is_too_old() -> None:
-    assert need(BOUNDS, held_bytes=1, oldest_at=at(0), now=at(128.5)) == Need(excess_bytes=0, before=at(1.5))
+    assert need(BOUNDS, held_bytes=1, oldest=Oldest(position=1, at=at(0)), now=at(128.5), aged_up_to=9) == Need(
+        excess_bytes=0, before=at(1.5), aged_up_to=9
+    )
 
 
 def test_the_oldest_gives_way_first_whatever_its_stream() -> None:
     log = [held(1, "press"), held(2, "oven"), held(3, "press"), held(4, "oven")]
-    assert positions(doomed(log, Need(excess_bytes=1000, before=T0))) == [1, 2]
+    assert positions(doomed(log, Need(excess_bytes=1000, before=T0, aged_up_to=EVER))) == [1, 2]
 
 
 def test_what_is_too_old_gives_way_although_there_is_room() -> None:
     log = [held(1), held(2), held(3)]
-    assert positions(doomed(log, Need(excess_bytes=0, before=at(2.5)))) == [1, 2]
+    assert positions(doomed(log, Need(excess_bytes=0, before=at(2.5), aged_up_to=EVER))) == [1, 2]
+
+
+def test_a_small_record_that_is_too_old_takes_no_other_with_it_to_pay_for_its_marker() -> None:
+    log = [held(1, size=60), held(2, size=60)]
+    assert positions(doomed(log, Need(excess_bytes=0, before=at(1.5), aged_up_to=EVER))) == [1]
+
+
+def test_what_was_stored_in_this_life_is_not_too_old_whatever_the_clock_says() -> None:
+    oldest = Oldest(position=10, at=at(0))
+    assert need(BOUNDS, held_bytes=1, oldest=oldest, now=at(1e9), aged_up_to=9) is None
+    log = [held(8), held(9), held(10)]
+    assert positions(doomed(log, Need(excess_bytes=0, before=at(1e9), aged_up_to=9))) == [8, 9]
 
 
 def test_choosing_reads_no_further_than_it_drops() -> None:
     log = iter([held(1, size=5000), held(2), held(3)])
-    doomed(log, Need(excess_bytes=4000, before=T0))
+    doomed(log, Need(excess_bytes=4000, before=T0, aged_up_to=EVER))
     assert [record.position for record in log] == [3]
 
 
 def test_markers_alone_never_give_way() -> None:
     marker = held(7, marker=True, value_count=0, gap=Gap(reason=GapReason.SPOOL_FULL, since=T0, until=T0, first_seq=0))
-    assert doomed([marker], Need(excess_bytes=1, before=at(1000))) == []
+    assert doomed([marker], Need(excess_bytes=1, before=at(1000), aged_up_to=EVER)) == []
 
 
 def test_one_streams_losses_become_one_marker_at_the_last_ones_place() -> None:
@@ -145,7 +172,7 @@ def test_merging_is_associative(a: Gap, b: Gap, c: Gap) -> None:
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 3000), st.integers(0, 300)), max_size=40))
 def test_a_drop_frees_what_it_must_or_leaves_nothing_but_markers(drawn: list[tuple[str, int, int]]) -> None:
     log = [held(n, plc, size=size, at=at(age)) for n, (plc, size, age) in enumerate(drawn)]
-    wanted = Need(excess_bytes=2000, before=at(50))
+    wanted = Need(excess_bytes=2000, before=at(50), aged_up_to=EVER)
     dropped = doomed(log, wanted)
     freed_bytes = sum(record.size for record in dropped) - MARKER_BYTES * len({record.plc for record in dropped})
     assert freed_bytes >= wanted.excess_bytes or dropped == log
@@ -202,7 +229,7 @@ class LogAndSubscriber(RuleBasedStateMachine):
 
     @rule(excess_bytes=st.integers(0, 20_000), before=st.integers(-1, 60))
     def drop(self, excess_bytes: int, before: int) -> None:
-        dropped = doomed(self.log, Need(excess_bytes=excess_bytes, before=at(before)))
+        dropped = doomed(self.log, Need(excess_bytes=excess_bytes, before=at(before), aged_up_to=EVER))
         kept = self.log[len(dropped) :]
         for loss in losses(dropped):
             marker = held(
@@ -271,7 +298,7 @@ def test_without_a_delivery_every_seq_is_in_one_place_exactly(
     for position, (plc, gap) in enumerate(drawn, start=1):
         log.append(held(position, plc, seqs[plc], gap=source_gap(0, position) if gap else None))
         seqs[plc] += 1
-        dropped = doomed(log, Need(excess_bytes=data.draw(st.integers(0, 4000)), before=at(0)))
+        dropped = doomed(log, Need(excess_bytes=data.draw(st.integers(0, 4000)), before=at(0), aged_up_to=EVER))
         markers = [
             held(loss.position, loss.plc, loss.seq, gap=loss.gap, marker=True, value_count=0, size=300)
             for loss in losses(dropped)
