@@ -18,7 +18,7 @@ import gc
 import logging
 import random
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -36,7 +36,10 @@ GOOD: int = ua.StatusCodes.Good
 
 
 class SimulatedPlc:
-    """The server. `port` 0 takes a free one; `period_s` 0 lets the press stand, so that only `set` changes tags."""
+    """The server. `port` 0 takes a free one; `period_s` 0 lets the press stand, so that only `set` changes tags.
+
+    `other_namespaces` come before the press's own.
+    """
 
     def __init__(
         self,
@@ -49,11 +52,13 @@ class SimulatedPlc:
         password: str | None = None,
         period_s: float = 0.1,
         fault_every_s: float = 120.0,
+        other_namespaces: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.press = Press()
         self._host, self._port = host, port
         self._period_s, self._fault_every_s = period_s, fault_every_s
+        self._other_namespaces = other_namespaces
         self._chance = random.Random(seed)
         self._users = None if username is None else _OneUser(username, password or "")
         self._nodes: dict[str, tuple[ua.NodeId, ua.VariantType]] = {}
@@ -84,13 +89,14 @@ class SimulatedPlc:
             self._simulation = asyncio.create_task(self.simulate(), name=f"press {self.name}")
 
     async def stop(self) -> None:
-        """Close the server and its connections."""
+        """Close the server and its connections; safe to call twice."""
         if self._simulation is not None:
             await _end(self._simulation)
-        if self._server is not None:
-            clock, self._server.iserver.time_task = self._server.iserver.time_task, None
+        server, self._server = self._server, None
+        if server is not None:
+            clock, server.iserver.time_task = server.iserver.time_task, None
             await _end(clock)  # asyncua would wait for its next tick, up to a second
-            await self._server.stop()
+            await server.stop()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -152,6 +158,8 @@ class SimulatedPlc:
         await self.server.write_attribute_value(node_id, data_value)
 
     async def _build(self, server: Server) -> None:
+        for uri in self._other_namespaces:
+            await server.register_namespace(uri)
         namespace = await server.register_namespace(NAMESPACE)
         press = await server.nodes.objects.add_object(ua.NodeId("Press", namespace), f"{namespace}:Press")
         for signal_ in SIGNALS:
