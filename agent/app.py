@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import TextIO
 
 import structlog
 
@@ -156,11 +157,19 @@ def _cancel_on_sigterm(tasks: list[asyncio.Task[object]]) -> None:
 @contextmanager
 def _alone_in(data_dir: Path) -> Iterator[None]:
     """Hold the data directory: two agents with one ledger would each take every command."""
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with (data_dir / "lock").open("w") as lock:
+    with _lock_file(data_dir) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             remedy = "Give every agent a data_dir of its own, or stop the other one."
             raise ConfigError("another agent runs on it", where=f"data_dir {data_dir}", remedy=remedy) from None
         yield
+
+
+def _lock_file(data_dir: Path) -> TextIO:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        return (data_dir / "lock").open("w")
+    except OSError as error:
+        remedy = "Let the agent's user write there, or set node.data_dir to another directory."
+        raise ConfigError(f"can't be used: {error.strerror}", where=f"data_dir {data_dir}", remedy=remedy) from None
