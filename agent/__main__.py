@@ -12,11 +12,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
+import structlog
 import typer
 from rich.console import Console
 
 from agent.config import Config, LogLevel
-from agent.errors import ConfigError
+from agent.errors import AgentError, ConfigError
 from agent.load import load
 from agent.log import set_up_logging
 from agent.validate.verdict import Verdict, is_sound
@@ -27,6 +28,8 @@ cli = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+_log = structlog.get_logger("agent")
 
 ConfigFile = Annotated[
     Path | None,
@@ -46,6 +49,10 @@ def run(config: ConfigFile = None) -> None:
         _run(loaded)
     except ConfigError as error:
         _refuse(str(error))
+    except AgentError as error:
+        about = {"phase": error.phase, "component": error.component, "element": error.element}
+        _log.critical("agent_failed", **about, error=str(error))
+        raise typer.Exit(1) from None
     except KeyboardInterrupt:
         return
 
