@@ -3,13 +3,20 @@
 import os
 import sys
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from ops.exit_codes import ExitCode
+from ops.problems import Problem
 from ops.rooms import add_rooms
 from ops.send_commands import add_send_commands
+from ops.terminal import terminal
 from ops.watch_commands import add_watch_commands
+
+MISUSE: type[Exception] = typer.BadParameter.__bases__[0]  # type: ignore[assignment]
+"""Click's UsageError, which Typer has under different names in its versions."""
+INTERRUPTED = 130
 
 EXAMPLES = """
 Examples:
@@ -52,10 +59,21 @@ def build(arguments: list[str]) -> typer.Typer:
 def main() -> None:
     """Run `millwright` with the arguments of the process."""
     try:
-        build(sys.argv[1:])(prog_name="millwright")
+        sys.exit(build(sys.argv[1:])(prog_name="millwright", standalone_mode=False))
+    except MISUSE as error:
+        _explain(error)
+        sys.exit(ExitCode.USAGE)
+    except typer.Abort:
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+
+
+def _explain(error: Any) -> None:
+    """One line for the mistake and one for where to look: a box would break in a log, and a path in a box."""
+    path = error.ctx.command_path if error.ctx else "millwright"
+    if message := error.format_message():
+        terminal().complain(Problem(message, f"{path} --help shows what there is"))
 
 
 if __name__ == "__main__":

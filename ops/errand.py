@@ -30,7 +30,7 @@ class Patience(Struct, frozen=True, kw_only=True):
     first_s: float = 2.0
     factor: float = 1.5
     longest_s: float = 10.0
-    grace_s: float = 10.0
+    grace_s: float = 5.0
     """Beyond the deadline: an end that was in time travels, and clocks differ."""
 
     def after(self, interval_s: float) -> float:

@@ -39,7 +39,7 @@ def notes(arrival: Arrival) -> Iterator[str]:
         yield f"! {plc}: the node's spool was made anew; whether anything is missing before can't be told"
     if arrival.missed is not None:
         first, last = arrival.missed
-        yield f"! {plc}: {last - first + 1} batches did not reach us (seq {first} to {last})"
+        yield f"! {plc}: " + (f"seq {first}" if first == last else f"seq {first} to {last}") + " did not reach us"
     if arrival.gap is not None:
         yield f"! {plc}: {_gap(arrival.gap)}"
 

@@ -50,6 +50,7 @@ class ScriptedNode:
         self._script = script or succeed(node)
         self._topics = Topics()
         self._ready = asyncio.Event()
+        self._delivered = asyncio.Event()
         self._client: Client | None = None
         self._task: asyncio.Task[None] | None = None
         self._retained: set[str] = set()
@@ -70,6 +71,12 @@ class ScriptedNode:
         self._task.cancel()
         with suppress(asyncio.CancelledError):
             await self._task
+
+    async def first_delivery(self, *, within_s: float) -> tuple[Command, list[tuple[str, str]]]:
+        """Wait for a command; raises TimeoutError."""
+        async with asyncio.timeout(within_s):
+            await self._delivered.wait()
+        return self.deliveries[0]
 
     def presence(self, *, online: bool) -> Presence:
         """What a node says when it comes, or goes."""
@@ -108,5 +115,6 @@ class ScriptedNode:
                 command = decode_command(bytes(message.payload))
                 before = sum(command.id == earlier.id for earlier, _ in self.deliveries)
                 self.deliveries.append((command, user_properties(message)))
+                self._delivered.set()
                 for said in self._script(command, before):
                     await self.publish(Kind.OUTCOME, command.id, message=said)
