@@ -6,10 +6,13 @@
     data/                               the broker's persistence
 
 Writing again keeps every password and certificate that is there already, so that adding a node is writing again with
-one user more and telling the broker (SIGHUP) to read its files.
+one user more and telling the broker (SIGHUP) to read its files. The secrets and the authority's key are nothing that
+the broker needs: take them away from its machine if you can.
 """
 
-import getpass
+import os
+import pwd
+import shutil
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from importlib.resources import files as resources
@@ -103,7 +106,8 @@ def write_broker_files(
     """Write everything into `directory`, an absolute path.
 
     `hosts` are the names and addresses by which clients call the TLS listener; `run_as` is the system user that a
-    broker started as root becomes (None: whoever calls this, who can read the files in any case).
+    broker started as root becomes, before it reads its files, which therefore become that user's (None: whoever calls
+    this). Raises LookupError where there is no such user.
     """
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "data").mkdir(exist_ok=True)
@@ -111,8 +115,16 @@ def write_broker_files(
     if tls is not None:
         _write_certificates(directory / "tls", hosts)
     write_users(files, users, root=root)
-    _write(files.config, _config(files, run_as or getpass.getuser()))
+    run_as = run_as or pwd.getpwuid(os.geteuid()).pw_name
+    _write(files.config, _config(files, run_as))
+    _hand_over(directory, run_as)
     return files
+
+
+def known_nodes(directory: Path) -> tuple[NodeName, ...]:
+    """The nodes for which there are credentials in `directory`."""
+    secrets = directory / "secrets"
+    return tuple(NodeName.parse(str(path.relative_to(secrets))) for path in sorted(secrets.glob("*/*")))
 
 
 def write_users(files: BrokerFiles, users: Sequence[User], *, root: str = DEFAULT_ROOT) -> None:
@@ -147,6 +159,15 @@ def _config(files: BrokerFiles, run_as: str) -> str:
         user=f"user {run_as}",
         listeners="\n".join(_listeners(files)),
     )
+
+
+def _hand_over(directory: Path, user: str) -> None:
+    """Let the broker read what it must; what is none of its business stays ours."""
+    if os.geteuid() != 0 or user == "root":
+        return
+    for name in ("mosquitto.conf", "acl", "passwords", "tls/server.key", "data", "data/mosquitto.db"):
+        if (directory / name).exists():
+            shutil.chown(directory / name, user=user)
 
 
 def _listeners(files: BrokerFiles) -> list[str]:

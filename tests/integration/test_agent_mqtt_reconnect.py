@@ -83,7 +83,11 @@ async def test_retained_state_is_asserted_again_to_a_broker_that_forgot_everythi
     async with running(session_of(broker.as_node(node), node)) as session:
         for topic in (*topics, cleared):
             session.retain(topic, topic.encode())
-        session.retain(cleared, b"")
+        async with observing(broker.broker, TOPICS.below(node)) as before:
+            while {message.topic.value for message in before.seen} < {*topics, cleared}:
+                await before.until(lambda _: True)
+            session.retain(cleared, b"")
+            await before.until(lambda message: message.topic.value == cleared and not message.payload)
         broker.kill()
         broker.forget()
         broker.start()
