@@ -22,9 +22,15 @@ from agent.load import load
 from agent.log import set_up_logging
 from agent.validate.verdict import Verdict, is_sound
 
+EXIT_CODES = (
+    "Exit codes: 0 done, or ended by SIGTERM or SIGINT; 1 a check failed, or the agent ended by a fault; "
+    "2 wrong usage, or a configuration that can't be used."
+)
+
 cli = typer.Typer(
     name="agent",
     help="One edge node: commands in; containers, tags and health out.",
+    epilog=EXIT_CODES,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )

@@ -117,6 +117,12 @@ class TagConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     unit: str | None = None
     """Engineering unit, where the server doesn't say it."""
 
+    @property
+    def known_as(self) -> str:
+        """The name under which it travels: a text identifier stands for itself, another kind keeps its `i=`."""
+        identifier = self.node_id.partition(";")[2] if self.node_id.startswith(("ns=", "nsu=")) else self.node_id
+        return self.name or identifier.removeprefix("s=")
+
 
 class PlcConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One OPC UA server and what is wanted of it."""

@@ -19,7 +19,6 @@ from link.reconnect import Spread
 _NODE_ID = re.compile(
     r"(?:(?:ns=\d{1,5}|nsu=[^;]+);)?(?:i=\d{1,10}|s=.+|g=[0-9A-Fa-f-]{36}|b=[A-Za-z0-9+/=]+)\Z", re.DOTALL
 )
-_IDENTIFIER = re.compile(r"(?:\A|;)[isgb]=(.*)\Z", re.DOTALL)
 _KEY_BYTES = 32
 _DOCKER_SCHEMES = ("unix", "tcp", "http", "https")
 
@@ -164,7 +163,7 @@ def _plc(plc: PlcConfig, at: FieldPath) -> Iterator[Problem]:
     yield from _spread(plc.reconnect, (*at, "reconnect"))
     for index, tag in enumerate(plc.tags):
         yield from _tag(tag, (*at, "tags", index))
-    names = [_name_of(tag) for tag in plc.tags]
+    names = [tag.known_as for tag in plc.tags]
     yield from _doubles(names, lambda index: (*at, "tags", index), "tag")
     if len(plc.tags) > plc.max_tags:
         remedy = f"Raise it to {len(plc.tags)}, or list fewer tags."
@@ -191,11 +190,6 @@ def _tag(tag: TagConfig, at: FieldPath) -> Iterator[Problem]:
         yield Problem((*at, "node_id"), f"is {tag.node_id!r}", remedy)
     if tag.name == "":
         yield Problem((*at, "name"), "is empty", "Give a name, or leave it out to take the node's identifier.")
-
-
-def _name_of(tag: TagConfig) -> str:
-    found = _IDENTIFIER.search(tag.node_id)
-    return tag.name or (found[1] if found else tag.node_id)
 
 
 def _doubles(names: Iterable[str], path: Callable[[int], FieldPath], what: str) -> Iterator[Problem]:
