@@ -13,6 +13,7 @@
 import asyncio
 import contextlib
 import logging
+import sys
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,6 +24,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from link.broker import Broker
+from link.packet import packet_bytes, publish_properties
 
 RECEIVE_MAXIMUM = 100
 """QoS 1 messages that the broker may have out to us unacknowledged."""
@@ -104,6 +106,7 @@ class Client(aiomqtt.Client):
         self.loss: str | None = None
         """Why the connection is gone; None while it stands."""
         self._abandoned = False
+        self._max_packet_bytes = sys.maxsize
         self._unconfirmed: dict[int, asyncio.Future[ReasonCode]] = {}
         self._client.manual_ack_set(True)
         self._client.on_connect = self._on_connack
@@ -162,6 +165,7 @@ class Client(aiomqtt.Client):
         self, client: Any, userdata: Any, flags: Any, reason: ReasonCode, properties: Properties | None = None
     ) -> None:
         self.session_present = bool(flags.session_present)
+        self._max_packet_bytes = getattr(properties, "MaximumPacketSize", sys.maxsize)
         window = min(WINDOW, getattr(properties, "ReceiveMaximum", WINDOW))
         self._client._max_inflight_messages = window  # paho would send more than the broker takes, and be thrown out
         super()._on_connect(client, userdata, flags, reason, properties)
@@ -214,7 +218,9 @@ class Client(aiomqtt.Client):
         """Publish; returns at the PUBACK. Raises LinkError, or PublishRefusedError where the broker said no."""
         if self.loss is not None:
             raise LinkError(f"not connected: {self.loss}")
-        properties = _publish_properties(user_properties, response_topic, correlation_data)
+        properties = publish_properties(user_properties, response_topic, correlation_data)
+        if packet_bytes(topic, payload, properties) > self._max_packet_bytes:
+            raise PublishRefusedError(topic, f"Packet too large: the broker takes {self._max_packet_bytes} bytes")
         info = self._client.publish(topic, payload, qos, retain, properties)
         if info.rc != MQTT_ERR_SUCCESS:
             raise LinkError(f"not connected (paho {info.rc})")
@@ -282,18 +288,3 @@ def _why_lost(reason: Any, *, said_by_broker: bool) -> str:
     if said_by_broker:
         return f"the broker said: {reason}"
     return "it was closed without a word" if getattr(reason, "value", None) == _REFUSED else str(reason)
-
-
-def _publish_properties(
-    pairs: list[tuple[str, str]] | None, response_topic: str | None, correlation_data: bytes | None
-) -> Properties | None:
-    if not (pairs or response_topic or correlation_data):
-        return None
-    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-    if pairs:
-        properties.UserProperty = pairs
-    if response_topic:
-        properties.ResponseTopic = response_topic
-    if correlation_data:
-        properties.CorrelationData = correlation_data
-    return properties

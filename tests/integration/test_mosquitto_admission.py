@@ -1,6 +1,7 @@
 """The broker's own rules, held against the real broker: who comes in, and who may write and read what."""
 
 import asyncio
+import sys
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from tests.support.observer import observing
 from wire.topics import Kind, NodeName, Topics
 
 TOPICS = Topics()
+MAX_PACKET_BYTES = 4_194_304
 OTHER = NodeName("plant-other", "press-9")
 OWN_KINDS = (
     (Kind.PRESENCE, ()),
@@ -112,14 +114,22 @@ async def test_the_centre_gives_commands_and_cannot_speak_for_a_node(
         await publish(centre, TOPICS.of(node, Kind.HEALTH))
 
 
-async def test_a_message_over_the_limit_is_refused_and_the_connection_stays(
+async def test_a_message_that_the_broker_would_not_take_is_refused_and_the_connection_stays(
     broker: MosquittoContainer, node: NodeName
 ) -> None:
     topic = TOPICS.of(node, Kind.TAGS, "press")
+    overhead = 5 + 2 + len(topic) + 2 + 1
     async with connection(broker.as_node(node)) as client:
         with pytest.raises(PublishRefusedError, match="Packet too large"):
-            await client.send(topic, bytes(4_194_305))
-    await publish(broker.as_node(node), topic, bytes(4_194_304))
+            await client.send(topic, bytes(MAX_PACKET_BYTES - overhead + 1))
+        await client.send(topic, bytes(MAX_PACKET_BYTES - overhead))
+
+
+async def test_who_ignores_the_size_limit_is_thrown_out(broker: MosquittoContainer, node: NodeName) -> None:
+    async with connection(broker.as_node(node)) as client:
+        client._max_packet_bytes = sys.maxsize
+        with pytest.raises(LinkError):
+            await client.send(TOPICS.of(node, Kind.TAGS, "press"), bytes(MAX_PACKET_BYTES))
 
 
 @pytest.mark.parametrize("tls", [False, True])
