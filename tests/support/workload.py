@@ -58,6 +58,7 @@ class Heard:
         self.connected = asyncio.Event()
         self.connected.set()
         self._news = asyncio.Condition()
+        self._tasks: list[asyncio.Task[None]] = []
         self.refuse: Callable[[str], Exception | None] = lambda _topic: None
 
     async def publish(self, topic: str, payload: bytes, *, qos: int = 1, correlation_data: bytes | None = None) -> None:
@@ -67,11 +68,15 @@ class Heard:
         self.published.append((topic, payload, correlation_data))
         if "/outcome/" in topic:
             self.outcomes.append(decode(Outcome, payload))
-        async with self._news:
-            self._news.notify_all()
+        await self._notify()
 
     def retain(self, topic: str, payload: bytes) -> None:
         self.retained[topic.rpartition("/")[2]] = payload
+        self._tasks.append(asyncio.get_running_loop().create_task(self._notify()))
+
+    async def _notify(self) -> None:
+        async with self._news:
+            self._news.notify_all()
 
     def report(self, app: str) -> AppReport:
         return decode(AppReport, self.retained[app])
@@ -95,6 +100,15 @@ class Heard:
         found = end()
         assert found is not None
         return found
+
+    async def until(self, app: str, holds: Callable[[AppReport], bool], *, within_s: float = 15.0) -> AppReport:
+        """An app's report of which something holds; raises TimeoutError with the last one."""
+        try:
+            async with asyncio.timeout(within_s), self._news:
+                await self._news.wait_for(lambda: bool(self.retained.get(app)) and holds(self.report(app)))
+        except TimeoutError:
+            raise TimeoutError(f"{app} is not so within {within_s} s: {self.retained.get(app)!r}") from None
+        return self.report(app)
 
     def of(self, command_id: str) -> list[Outcome]:
         return [one for one in self.outcomes if one.command_id == command_id]
