@@ -31,6 +31,7 @@ _PRAGMAS = (
     "foreign_keys=ON",
     "busy_timeout=5000",
     "journal_size_limit=8388608",
+    "cache_size=-8192",
 )
 """`auto_vacuum` counts only before the first table is made; it lets `shrink` give pages back. The journal's limit
 takes effect after a checkpoint, so that one large transaction doesn't leave a large file behind."""

