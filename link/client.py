@@ -218,10 +218,15 @@ class Client(aiomqtt.Client):
         """Publish; returns at the PUBACK. Raises LinkError, or PublishRefusedError where the broker said no."""
         if self.loss is not None:
             raise LinkError(f"not connected: {self.loss}")
+        if not topic or "\0" in topic:  # which paho lets pass, and the broker hangs up on
+            raise PublishRefusedError(topic, "Invalid topic.")
         properties = publish_properties(user_properties, response_topic, correlation_data)
         if packet_bytes(topic, payload, properties) > self._max_packet_bytes:
             raise PublishRefusedError(topic, f"Packet too large: the broker takes {self._max_packet_bytes} bytes")
-        info = self._client.publish(topic, payload, qos, retain, properties)
+        try:
+            info = self._client.publish(topic, payload, qos, retain, properties)
+        except ValueError as error:  # such a topic may come from outside: a command says where it wants its answer
+            raise PublishRefusedError(topic, str(error)) from error
         if info.rc != MQTT_ERR_SUCCESS:
             raise LinkError(f"not connected (paho {info.rc})")
         if qos == 0:

@@ -149,6 +149,14 @@ async def test_a_refused_publish_is_an_error_and_the_connection_stays(broker: Mo
     assert (refusal.value.topic, refusal.value.reason) == ("mw/v1/plant-a/press-1/health", "Not authorized")
 
 
+@pytest.mark.parametrize("topic", ["", "a\0b", "answers/#", "answers/+", "x" * 70_000])
+async def test_a_topic_that_is_none_is_refused_and_the_connection_stays(broker: MosquittoContainer, topic: str) -> None:
+    async with connection(broker.admin) as client:
+        with pytest.raises(PublishRefusedError):
+            await client.send(topic, b"")
+        await client.send("test/x", b"")
+
+
 async def test_a_wrong_password_is_a_refusal(broker: MosquittoContainer) -> None:
     wrong = msgspec.structs.replace(broker.admin, password_file=None, password="guess")
     with pytest.raises(LinkError, match="Not authorized") as refusal:
