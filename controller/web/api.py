@@ -12,7 +12,7 @@ from typing import Annotated
 from litestar import Controller, get
 from litestar.exceptions import NotFoundException
 from litestar.openapi.spec import Example
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, Parameter
 from litestar.response import Stream
 from msgspec import Struct
 
@@ -32,7 +32,7 @@ Node = Annotated[str, Parameter(max_length=64, description="The node's name with
 CommandId = Annotated[str, Parameter(max_length=64, examples=[Example(value="0199f1c2-5d0a-7c31-8f7e-2f6d1f1c9a10")])]
 LastEventId = Annotated[
     str | None,
-    Parameter(header="Last-Event-ID", description="The id of the last event seen; only later changes are sent."),
+    HeaderParameter(name="Last-Event-ID", description="The id of the last event seen; only later changes are sent."),
 ]
 
 

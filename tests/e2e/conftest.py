@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from plant.works import Works, WorksPlan
+from tests.support.fixtures import *  # noqa: F403  pytest finds fixtures by name
 from wire.topics import NodeName
 
 MakeWorks = Callable[..., Awaitable[Works]]
