@@ -34,8 +34,8 @@ _PRAGMAS = (
     "cache_size=-8192",
 )
 """`auto_vacuum` counts only before the first table is made; it lets `shrink` give pages back. The journal's limit
-takes effect after a checkpoint, so that one large transaction doesn't leave a large file behind. 8 MB of cache hold what the
-spool takes in until it is delivered and deleted, so that it needn't be read again."""
+takes effect after a checkpoint, so that one large transaction doesn't leave a large file behind. 8 MB of cache hold
+what the spool takes in until it is delivered and deleted, so that it needn't be read again."""
 
 _NO_SPACE = sqlite3.SQLITE_FULL
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)

@@ -66,7 +66,8 @@ class Uplink:
             try:
                 await self._follow()
             except* (LinkError, PublishRefusedError, TransientError) as failures:
-                self._report(failures.exceptions[0])
+                refused = failures.subgroup(PublishRefusedError)
+                self._report((refused or failures).exceptions[0])
             await asyncio.sleep(back_off.delay_s())
 
     async def _follow(self) -> None:
