@@ -61,7 +61,7 @@ async def _show_all(console: Console, stage: Stage) -> bool:
         except (TimeoutError, NoAnswerError) as error:
             shown = Shown(promise=str(promise.__doc__), held=False, measured=f"gave up waiting. {error}")
         word = "[green]held  [/]" if shown.held else "[bold red]FAILED[/]"
-        console.print(f"{word} {shown.promise}: {shown.measured}", highlight=False)
+        console.print(f"{word} {shown.promise}: {shown.measured}", highlight=False, soft_wrap=True)
         held = held and shown.held
     return held
 
@@ -72,7 +72,7 @@ async def _show_fleet(console: Console, stage: Stage) -> None:
     command = [sys.executable, "-m", "ops", "status", *stage.works.ops_options()]
     process = await asyncio.create_subprocess_exec(*command)
     await process.wait()
-    console.print(f"\nThe fleet's page: {stage.works.page_url}", highlight=False)
+    console.print(f"\nThe fleet's page: {stage.works.page_url}", highlight=False, soft_wrap=True)
 
 
 async def _until_told(console: Console) -> None:
