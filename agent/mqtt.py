@@ -126,10 +126,10 @@ class Session:
     async def run(self) -> None:
         """Stay connected, for ever. When cancelled: says `stopped`, and disconnects, within 5 s."""
         while True:
-            reason, refused = await self._connect_once()
+            event, reason = await self._connect_once()
             retry_in_s = self._back_off.delay_s()
             _log.warning(
-                "broker_refused" if refused else "broker_lost",
+                event,
                 broker=str(self._config),
                 reason=reason,
                 failures=self._back_off.failures,
@@ -139,16 +139,16 @@ class Session:
 
     # --- one connection
 
-    async def _connect_once(self) -> tuple[str, bool]:
-        """Returns why there is no connection any more, or none at all, and whether the broker refused us."""
+    async def _connect_once(self) -> tuple[str, str]:
+        """Returns what happened, and why there is no connection any more, or none at all."""
         session = secrets.token_hex(8)
         try:
             async with self._new_client(session) as client:
-                return await self._live(client, session), False
+                return "broker_lost", await self._live(client, session)
         except LinkError as error:
-            return str(error), error.refused
+            return "broker_refused" if error.refused else "broker_unreachable", str(error)
         except OSError as error:  # a secret or a certificate that can't be read just now
-            return str(error), False
+            return "broker_unreachable", str(error)
         finally:
             self._client = None
 

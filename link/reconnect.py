@@ -45,7 +45,7 @@ class BackOff:
 
     def delay_s(self) -> float:
         """The connection failed or was lost: how long to wait before the next attempt."""
-        lasted_s = 0.0 if self._connected_at is None else self._clock() - self._connected_at
-        self._connected_at = None
-        self._state.attempt_number = 1 if lasted_s >= self._settled_after_s else self._state.attempt_number + 1
+        since, self._connected_at = self._connected_at, None
+        settled = since is not None and self._clock() - since >= self._settled_after_s
+        self._state.attempt_number = 1 if settled else self._state.attempt_number + 1
         return self._wait(self._state)

@@ -103,7 +103,7 @@ async def test_agent_runs_without_a_broker_and_ends_cleanly(offline: Path, docke
     async with agent(offline) as process:
         started = await event(process, "agent_started")
         assert (started["node"], started["level"]) == (str(NODE), "info")
-        await event(process, "broker_lost")
+        await event(process, "broker_unreachable")
         process.send_signal(getattr(signal, name))
         await event(process, "agent_stopped", within_s=10)
         assert await asyncio.wait_for(process.wait(), 10) == 0
@@ -133,7 +133,7 @@ async def test_log_level_is_the_configured_one(offline: Path, docker_engine: str
     async with agent(offline) as process:
         assert process.stderr is not None
         first = json.loads(await asyncio.wait_for(process.stderr.readline(), 30))
-    assert (first["event"], first["level"]) == ("broker_lost", "warning")
+    assert (first["event"], first["level"]) == ("broker_unreachable", "warning")
 
 
 # --- config

@@ -218,7 +218,7 @@ async def test_a_refusal_is_said_and_tried_again_until_the_password_is_right(
     address = msgspec.structs.replace(right, password_file=str(password))
     with capture_logs() as logs:
         async with running(session_of(address, node), connected=False) as session:
-            await logged(logs, "broker_lost")  # no password file at all yet
+            await logged(logs, "broker_unreachable")  # no password file at all yet
             password.write_text("guess")
             refusal = await logged(logs, "broker_refused")
             password.write_text(right.secret() or "")

@@ -68,6 +68,13 @@ def test_only_a_connection_that_lasted_starts_afresh(lasted_s: float, failures: 
     assert back_off.failures == failures
 
 
+def test_where_any_connection_settles_a_failed_attempt_still_does_not() -> None:
+    back_off = BackOff(Spread(settled_after_s=0.0))
+    for _ in range(3):
+        back_off.delay_s()
+    assert back_off.failures == 3
+
+
 def test_a_failed_attempt_is_not_taken_for_the_connection_before_it() -> None:
     clock = Clock()
     back_off = BackOff(SPREAD, clock=clock)
