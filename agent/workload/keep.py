@@ -9,6 +9,7 @@ from agent.workload.steps import Create, Pull, Remove, Repair, Resolve, Start, S
 from wire.app import ContainerSpec
 
 _DEFAULT_GRACE_S = 10.0
+_MISSING = "its container is missing"
 _NOT_RUNNING = {"created": "its container was never started", "paused": "it is paused"}
 
 
@@ -75,6 +76,8 @@ def _kept_up(revision: AppRevision, spec: ContainerSpec, observed: Observed, now
     reason = what_is_wrong(container, spec)
     if reason is None:
         return ()
+    if container is not None and container.state == "created" and observed.attempts.reason == _MISSING:
+        return (Start(id=container.id),)  # the attempt that made it goes on
     due = observed.attempts.not_before
     if due is not None and now < due:
         return (Wait(until=due),)
@@ -88,7 +91,7 @@ def _kept_up(revision: AppRevision, spec: ContainerSpec, observed: Observed, now
 def what_is_wrong(container: Container | None, spec: ContainerSpec) -> str | None:
     """Why a container has to be brought back; None where it needn't, or its restart policy says that it mustn't."""
     if container is None:
-        return "its container is missing"
+        return _MISSING
     if container.state == "running":
         return "it is unhealthy" if container.health == "unhealthy" else None
     if container.state == "restarting" or _may_rest(container, spec):

@@ -43,7 +43,7 @@ async def test_deploy_replaces_the_old_container_and_removes_it(agent: Running, 
 
 async def until_only_one(docker: aiodocker.Docker, agent: Running) -> None:
     async with asyncio.timeout(5):
-        while len(await containers(docker, agent.node)) > 1:
+        while len(await containers(docker, agent.node)) > 1:  # noqa: ASYNC110  only Docker knows
             await asyncio.sleep(0.05)
 
 

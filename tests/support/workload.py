@@ -110,6 +110,11 @@ class Heard:
             raise TimeoutError(f"{app} is not so within {within_s} s: {self.retained.get(app)!r}") from None
         return self.report(app)
 
+    async def until_cleared(self, app: str, *, within_s: float = 15.0) -> None:
+        """Nothing is retained for the app any more."""
+        async with asyncio.timeout(within_s), self._news:
+            await self._news.wait_for(lambda: self.retained.get(app) == b"")
+
     def of(self, command_id: str) -> list[Outcome]:
         return [one for one in self.outcomes if one.command_id == command_id]
 

@@ -1,4 +1,4 @@
-"""Fixtures of the workload's integration tests: a node of their own on the shared engine, and what cleans up after it."""
+"""Fixtures of the workload's integration tests: a node of one's own on the shared engine, cleaned up afterwards."""
 
 import itertools
 import os

@@ -114,8 +114,8 @@ async def _live(life: Life, log: object) -> None:
 async def _at_rest(running: Running, life: Life) -> None:
     """No container of the node beside the one that each app shows, and nothing left to publish."""
     async with aiodocker.Docker(life.docker_url) as docker, asyncio.timeout(15):
-        while await _surplus(docker, running, life) or await running.workload._ledger.letters():
-            await asyncio.sleep(0.02)
+        while await _surplus(docker, running, life) or await running.workload._ledger.letters():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)  # only Docker and the disk know
 
 
 async def _surplus(docker: aiodocker.Docker, running: Running, life: Life) -> int:
