@@ -214,6 +214,9 @@ async def test_the_page_says_that_the_controller_has_lost_its_broker(
         await expect(page.locator("#links")).to_contain_text("Broker connected")
         broker.stop()
         await expect(page.locator("#links")).to_contain_text("Broker away for", timeout=15_000)
+        await expect(page.locator("#lost")).to_contain_text("The controller has lost its broker")
+        broker.start()
+        await expect(page.locator("#lost")).to_be_hidden(timeout=25_000)
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (1440, "dark"), (1024, "light"), (1024, "dark")])

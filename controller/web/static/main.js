@@ -1,6 +1,6 @@
 // Puts the page together: the stream fills the model, the model is drawn.
 
-import { clock, duration } from "./format.js";
+import { clock } from "./format.js";
 import { Grid } from "./grid.js";
 import { Model, keyOf } from "./model.js";
 import { Panel } from "./panel.js";
@@ -39,9 +39,20 @@ function drawShown() {
 function tick() {
   tickAges(document, model);
   drawLinks($("links"), model, lostAt === null && streaming);
-  if (lostAt === null) return;
-  const since = `${clock(lostAt)} (${duration((Date.now() - lostAt) / 1000)})`;
-  $("lost").replaceChildren(bold("The connection to the controller is lost."), ` Nothing here is newer than ${since}. Trying again …`);
+  drawWarning();
+}
+
+/** Say what is missing: this page's stream, or the controller's broker. Unchanged words are not said twice. */
+function drawWarning() {
+  const away = streaming && model.ingest && !model.ingest.connected;
+  const [what, since] = lostAt !== null
+    ? ["The connection to the controller is lost.", lostAt]
+    : ["The controller has lost its broker.", away ? Date.parse(model.ingest.since) : null];
+  $("lost").hidden = since === null;
+  if (since !== null && $("lost").dataset.said !== what + since) {
+    $("lost").dataset.said = what + since;
+    $("lost").replaceChildren(bold(what), ` Nothing here is newer than ${clock(since)}. Trying again …`);
+  }
 }
 
 function bold(text) {
@@ -84,12 +95,10 @@ follow("/api/v1/events", {
     streaming = true;
     lostAt = null;
     document.body.dataset.stream = "live";
-    $("lost").hidden = true;
   },
   lost(since) {
     lostAt ??= since;
     document.body.dataset.stream = "lost";
-    $("lost").hidden = false;
     tick();
   },
 });

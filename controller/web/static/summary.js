@@ -47,7 +47,7 @@ export function drawLinks(element, model, streaming) {
   );
   const rate = ingest && h("span", { class: "link" }, h("b", {}, number(ingest.messages_per_s)), "messages/s");
   const live = link(streaming ? "online" : "offline", streaming ? "Live" : "Not live", null);
-  element.replaceChildren(...[rate, broker, live].filter(Boolean));
+  element.replaceChildren(...(streaming ? [rate, broker, live] : [live]).filter(Boolean));
 }
 
 function link(status, text, title) {
