@@ -46,6 +46,7 @@ class ScriptedNode:
     def __init__(self, broker: Broker, node: NodeName, script: Script | None = None) -> None:
         self.node = node
         self.deliveries: list[tuple[Command, list[tuple[str, str]]]] = []
+        self.payloads: list[bytes] = []
         self._broker = broker
         self._script = script or succeed(node)
         self._topics = Topics()
@@ -112,7 +113,8 @@ class ScriptedNode:
             self._ready.set()
             async for message in client.messages:
                 client.acknowledge(message)
-                command = decode_command(bytes(message.payload))
+                self.payloads.append(bytes(message.payload))
+                command = decode_command(self.payloads[-1])
                 before = sum(command.id == earlier.id for earlier, _ in self.deliveries)
                 self.deliveries.append((command, user_properties(message)))
                 self._delivered.set()

@@ -76,7 +76,7 @@ WITH_LIMITS: dict[type[inspect.Type], Callable[[Any], st.SearchStrategy[Any]]] =
 }
 
 
-quickly = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+quickly = settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("kind", MESSAGES, ids=lambda kind: kind.__name__)

@@ -22,7 +22,7 @@ from wire.signature import (
 
 OPS = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 OTHER = Ed25519PrivateKey.from_private_bytes(bytes(32))
-quickly = settings(max_examples=30, deadline=None)
+quickly = settings(max_examples=20, deadline=None)
 PAYLOAD = b'{"id":"c-1","verb":"ping","target":"*"}'
 
 

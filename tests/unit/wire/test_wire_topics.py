@@ -12,7 +12,7 @@ PRESS = NodeName("plant-a", "press-1")
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True)
 nodes = st.builds(NodeName, names, names)
 tag_names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=50)
-quickly = settings(max_examples=30, deadline=None)
+quickly = settings(max_examples=20, deadline=None)
 roots = st.lists(names, min_size=1, max_size=3).map("/".join)
 
 
@@ -170,3 +170,4 @@ def test_a_subscription_to_a_kind_has_a_wildcard_for_every_name() -> None:
     assert TOPICS.every(Kind.TAG) == "mw/v1/+/+/tag/+/+"
     assert TOPICS.every(Kind.HEALTH, site="plant-a") == "mw/v1/plant-a/+/health"
     assert TOPICS.below(PRESS) == "mw/v1/plant-a/press-1/#"
+    assert TOPICS.every(Kind.OUTCOME, "c-1", site="plant-a") == "mw/v1/plant-a/+/outcome/c-1"
