@@ -1,6 +1,6 @@
 """Keeping an app as it should be: what was removed, killed or is unhealthy comes back, what doesn't belong goes."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from agent.workload.desired import AppRecord, AppRevision, Goal, Image
 from agent.workload.observed import Container, Observed, Pulled, PullFailed, Pulling, belonging, made_for
@@ -78,6 +78,8 @@ def _kept_up(revision: AppRevision, spec: ContainerSpec, observed: Observed, now
         return ()
     if container is not None and container.state == "created" and observed.attempts.reason == _MISSING:
         return (Start(id=container.id),)  # the attempt that made it goes on
+    if container is not None and container.state == "removing":
+        return (Wait(until=now + timedelta(seconds=1)),)
     due = observed.attempts.not_before
     if due is not None and now < due:
         return (Wait(until=due),)
