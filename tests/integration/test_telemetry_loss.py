@@ -69,6 +69,24 @@ async def test_a_cut_of_three_seconds_loses_nothing_and_doubles_nothing(processe
     assert stored.gaps == []
 
 
+async def test_what_was_under_way_when_the_link_broke_arrives_though_nothing_follows() -> None:
+    """No later notification shows the hole: the server has to be asked."""
+    stored = Stored()
+    async with (
+        SimulatedPlc(period_s=0.0) as plc,
+        Cable(int(plc.url.rpartition(":")[2])) as cable,
+        bridging(plc_config(url_of(cable), SCANS), stored),
+    ):
+        await stored.until_more("Press.Scans", 1)
+        cable.hang()
+        await plc.set("Press.Scans", 7)
+        await eventually(lambda: 2 in subscription_at(plc)._not_acknowledged_results)
+        cable.cut()
+        cable.mend()
+        await stored.until(lambda: stored.values("Press.Scans") == [0, 7])
+    assert stored.gaps == []
+
+
 async def test_many_short_cuts_lose_nothing_and_double_nothing(processes: Processes) -> None:
     _, port = await plc_process(processes)
     stored = Stored()
@@ -164,7 +182,7 @@ async def test_a_server_that_hangs_is_left_and_nothing_is_lost_when_it_goes_on(p
         await stored.until_more("Press.Scans", 30)
         os.kill(running.pid, signal.SIGSTOP)
         try:
-            await eventually(lambda: not bridge.health().connected)
+            await eventually(lambda: not bridge.health().connected, within_s=6)
         finally:
             os.kill(running.pid, signal.SIGCONT)
         await stored.until_more("Press.Scans", 60)

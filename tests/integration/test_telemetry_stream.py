@@ -134,6 +134,9 @@ async def test_deadband_is_applied_by_the_server(still: SimulatedPlc) -> None:
         for value in (1.0, 9.0, 10.0, 20.0):
             await still.set("Press.Speed", value)
         await stored.until(lambda: stored.values("Press.Speed")[-1] == 20.0)
+        (subscription,) = still.server.iserver.subscription_service.subscriptions.values()
+        (item,) = subscription.monitored_item_srv._monitored_items.values()
+        assert item.filter.DeadbandValue == 2.0
     assert stored.values("Press.Speed") == [0.0, 9.0, 20.0]
 
 
@@ -145,7 +148,7 @@ async def test_deadband_is_applied_here_where_the_server_refuses_filters(
     original = MonitoredItemService._create_data_change_monitored_item
 
     async def refusing(self, params):
-        if not isinstance(params.RequestedParameters.Filter, ua.DataChangeFilter):
+        if not getattr(params.RequestedParameters.Filter, "DeadbandValue", 0):
             return await original(self, params)
         return ua.MonitoredItemCreateResult(
             StatusCode=ua.StatusCode(ua.StatusCodes.BadMonitoredItemFilterUnsupported), FilterResult=None
