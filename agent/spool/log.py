@@ -31,7 +31,7 @@ from msgspec import Struct
 
 from agent.config import SpoolConfig
 from agent.spool import tables
-from agent.spool.record import Numbered, Record
+from agent.spool.record import Numbered, Record, parts
 from agent.spool.retention import Bounds
 from agent.store import Store
 from wire.messages import Gap, Spool, TagBatch, TagValue
@@ -43,6 +43,8 @@ _RESERVE_BYTES = 16 * 1024 * 1024
 _KEEP_FREE_BYTES = 16 * 1024 * 1024
 """In the file, for what comes next; more than that goes back to the file system when the log is nearly empty."""
 _SHRINK_BYTES = 4 * 1024 * 1024
+
+_Inserted = tuple[list[Numbered], tables.Totals]
 
 
 class _Waiting(Struct):
@@ -95,7 +97,7 @@ class SpoolLog:
         self._totals = opened.totals
 
     async def append(self, plc: str, values: Sequence[TagValue], gap: Gap | None = None) -> None:
-        """Store a batch of one PLC; returns when it is on disk.
+        """Store a batch of one PLC; returns when it is on disk. One too large for a packet becomes several, together.
 
         A cancelled append may have been stored or not. As many appends may wait as there are callers: each PLC's
         bridge waits for one at a time. Raises TransientError when the disk is full: nothing was stored, try again.
@@ -161,34 +163,37 @@ class SpoolLog:
     def _commit(self) -> None:
         """Begin a transaction with all who wait; there is one at a time, so that `seq` follows the commits."""
         group, self._waiting = self._waiting, []
-        records = self._numbered(group)
-        done = self._store.submit(partial(self._insert, records))
+        done = self._store.submit(partial(self._insert, group))
         self._committing = True
-        done.add_done_callback(partial(self._committed, group, records))
+        done.add_done_callback(partial(self._committed, group))
 
-    def _insert(self, records: list[Numbered], db: sqlite3.Connection) -> tables.Totals:
-        """Runs on the store's thread."""
+    def _insert(self, group: list[_Waiting], db: sqlite3.Connection) -> _Inserted:
+        """Runs on the store's thread. What it reads of this object changes only when no group is under way."""
         self._store.check_room(db, reserve_bytes=_RESERVE_BYTES)
         lived_long = self._monotonic() - self._born >= self._bounds.max_age.total_seconds()
+        records = self._numbered(group)
         aged_up_to = records[-1].position if lived_long else self._head_at_birth
-        return tables.append(db, records=records, bounds=self._bounds, aged_up_to=aged_up_to)
+        return records, tables.append(db, records=records, bounds=self._bounds, aged_up_to=aged_up_to)
 
     def _numbered(self, group: list[_Waiting]) -> list[Numbered]:
         at = self._now() if self._head_at is None else max(self._now(), self._head_at)
         next_seq = dict(self._next_seq)
-        records = []
-        for position, waiting in enumerate(group, start=self._head + 1):
-            seq = next_seq.get(waiting.plc, 0)
-            next_seq[waiting.plc] = seq + 1
-            batch = TagBatch(epoch=self.epoch, plc=waiting.plc, seq=seq, values=waiting.values, gap=waiting.gap)
-            records.append(Numbered(position=position, at=at, batch=batch))
+        records: list[Numbered] = []
+        for one in group:
+            seq = next_seq.get(one.plc, 0)
+            for batch, payload in parts(
+                TagBatch(epoch=self.epoch, plc=one.plc, seq=seq, values=one.values, gap=one.gap)
+            ):
+                position = self._head + len(records) + 1
+                records.append(Numbered(position=position, at=at, batch=batch, payload=payload))
+                next_seq[one.plc] = batch.seq + 1
         return records
 
-    def _committed(self, group: list[_Waiting], records: list[Numbered], done: "asyncio.Future[tables.Totals]") -> None:
+    def _committed(self, group: list[_Waiting], done: "asyncio.Future[_Inserted]") -> None:
         error = done.exception()
         self.note("append", None if error is None else str(error))
         if error is None:
-            self._grow(records, done.result())
+            self._grow(*done.result())
         for waiting in group:
             if not waiting.stored.done():
                 waiting.stored.set_result(None) if error is None else waiting.stored.set_exception(error)

@@ -130,9 +130,8 @@ def totals(db: sqlite3.Connection) -> Totals:
 
 def append(db: sqlite3.Connection, *, records: Sequence[Numbered], bounds: Bounds, aged_up_to: int) -> Totals:
     """Store batches, and let the oldest give way where the log has become too large or too old."""
-    payloads = [encode(record.batch) for record in records]
-    db.executemany(_INSERT, map(_row, records, payloads))
-    db.executemany(_GROW, map(_growth, records, payloads))
+    db.executemany(_INSERT, map(_row, records))
+    db.executemany(_GROW, map(_growth, records))
     held = totals(db)
     now = records[-1].at
     must_go = need(bounds, held_bytes=held.bytes, oldest=held.oldest, now=now, aged_up_to=aged_up_to)
@@ -142,14 +141,14 @@ def append(db: sqlite3.Connection, *, records: Sequence[Numbered], bounds: Bound
     return totals(db)
 
 
-def _row(record: Numbered, payload: bytes, *, marker: bool = False) -> tuple[object, ...]:
+def _row(record: Numbered, *, marker: bool = False) -> tuple[object, ...]:
     batch = record.batch
     gap = encode(batch.gap) if batch.gap else None
-    return (record.position, batch.plc, batch.seq, len(batch.values), _us(record.at), marker, gap, payload)
+    return (record.position, batch.plc, batch.seq, len(batch.values), _us(record.at), marker, gap, record.payload)
 
 
-def _growth(record: Numbered, payload: bytes) -> tuple[str, int, int]:
-    return (record.batch.plc, record.batch.seq + 1, len(payload) + RECORD_OVERHEAD_BYTES)
+def _growth(record: Numbered) -> tuple[str, int, int]:
+    return (record.batch.plc, record.batch.seq + 1, len(record.payload) + RECORD_OVERHEAD_BYTES)
 
 
 def _drop(db: sqlite3.Connection, must_go: Need, *, epoch: str) -> None:
@@ -180,7 +179,8 @@ def _held(db: sqlite3.Connection) -> Iterator[Held]:
 def _mark(db: sqlite3.Connection, loss: Loss, epoch: str) -> None:
     batch = TagBatch(epoch=epoch, plc=loss.plc, seq=loss.seq, gap=loss.gap)
     payload = encode(batch)
-    db.execute(_INSERT, _row(Numbered(position=loss.position, at=loss.at, batch=batch), payload, marker=True))
+    marker = Numbered(position=loss.position, at=loss.at, batch=batch, payload=payload)
+    db.execute(_INSERT, _row(marker, marker=True))
     db.execute(
         _GIVE_WAY,
         (loss.records - 1, loss.size - len(payload) - RECORD_OVERHEAD_BYTES, loss.value_count, loss.plc),

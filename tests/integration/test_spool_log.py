@@ -212,6 +212,19 @@ async def test_a_chunk_is_a_few_megabytes_at_most(life: Open) -> None:
     assert sum(len(record.payload) for record in chunk[:-1]) < 2 * MB
 
 
+async def test_a_batch_too_large_for_a_packet_is_stored_as_several(life: Open) -> None:
+    one = await life()
+    await one.spool.append("press", some_values(30_000), source_gap(AT))
+    await one.spool.append("press", some_values(1, start=99_999))
+    records = await one.records()
+    assert len(records) > 3
+    assert max(len(record.payload) for record in records) <= MB
+    held = await one.held()
+    assert held.covered("press") == list(range(len(records)))
+    assert held.values("press") == [value.value for value in some_values(30_000)] + [99_999]
+    assert [record.batch().gap for record in records] == [source_gap(AT)] + [None] * (len(records) - 1)
+
+
 async def test_a_full_log_drops_the_oldest_and_says_so_in_the_stream(life: Open) -> None:
     one = await life(SMALL)
     for n in range(300):
