@@ -12,6 +12,7 @@ from controller.store.store import Store
 
 
 async def _hold(_store: Store, _changes: Sequence[Change], events: Iterable[Event]) -> None:
+    await asyncio.sleep(0.5)  # so that an acknowledgement that came too early would have left by now
     structlog.get_logger("holding").info("holding", messages=len(list(events)))
     await asyncio.Event().wait()
 
