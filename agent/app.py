@@ -7,13 +7,13 @@ with a trace, and whoever supervises it (systemd, Docker) starts it again from w
 import asyncio
 import fcntl
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import structlog
 
@@ -31,6 +31,8 @@ from wire.messages import VERBS, PlcHealth, PlcMeta, TagMeta
 from wire.topics import Kind
 
 VERSION = version("millwright")
+Service = Callable[[], Coroutine[Any, Any, None]]
+"""A loop that runs for as long as the agent does."""
 
 _log = structlog.get_logger("agent")
 
@@ -103,7 +105,7 @@ class Node:
             topic_of=lambda plc: self._topics.of(self._name, Kind.TAGS, plc),
             wait_connected=self._session.wait_connected,
         )
-        self._bridges = tuple(map(self._bridge, config.opcua))
+        self._bridges: dict[str, Bridge] = {}
         self._heart = Heart(
             config,
             retain=self._session.retain,
@@ -118,19 +120,26 @@ class Node:
         """Bring the tables to their schema and read what the last life left."""
         await self._spool.open()
         await self._workload.open()
+        self._bridges = {plc.name: self._bridge(plc) for plc in self._config.opcua}
 
-    def services(self) -> Iterator[tuple[str, Callable[[], object]]]:
+    def services(self) -> Iterator[tuple[str, Service]]:
         """Every loop of the agent, by name."""
         yield "mqtt", self._session.run
         yield "workload", self._workload.run
         yield "uplink:json", self._uplink.run
         yield "heart", self._heart.run
-        for plc, bridge in zip(self._config.opcua, self._bridges, strict=True):
-            yield f"bridge:{plc.name}", bridge.run
+        for plc, bridge in self._bridges.items():
+            yield f"bridge:{plc}", bridge.run
 
     def _bridge(self, plc: PlcConfig) -> Bridge:
         on_meta = partial(self._retain_meta, plc.name)
-        return Bridge(plc, append=self._spool.append, on_meta=on_meta, on_change=self._changed)
+        return Bridge(
+            plc,
+            append=self._spool.append,
+            on_meta=on_meta,
+            on_change=self._changed,
+            resume_from=self._spool.stored_until(plc.name),
+        )
 
     async def _take(self, incoming: Incoming) -> None:
         await self._workload.take(incoming)
@@ -139,14 +148,14 @@ class Node:
         self._heart.beat_now()
 
     def _plc_health(self) -> tuple[PlcHealth, ...]:
-        return tuple(bridge.health() for bridge in self._bridges)
+        return tuple(bridge.health() for bridge in self._bridges.values())
 
     def _retain_meta(self, plc: str, tags: tuple[TagMeta, ...]) -> None:
         meta = PlcMeta(node=str(self._name), plc=plc, at=_now(), tags=tags)
         self._session.retain(self._topics.of(self._name, Kind.TAGMETA, plc), encode(meta))
 
 
-def _cancel_on_sigterm(tasks: list[asyncio.Task[object]]) -> None:
+def _cancel_on_sigterm(tasks: list[asyncio.Task[None]]) -> None:
     def stop() -> None:
         for task in tasks:
             task.cancel()

@@ -77,6 +77,7 @@ class SpoolLog:
         self._totals = tables.Totals()
         self._cursors: dict[str, int] = {}
         self._next_seq: dict[str, int] = {}
+        self._last_at: dict[str, datetime] = {}
         self._head = 0
         self._head_at: datetime | None = None
         self._head_at_birth = 0
@@ -92,6 +93,7 @@ class SpoolLog:
         self.epoch = opened.epoch
         self._cursors = opened.cursors
         self._next_seq = opened.next_seq
+        self._last_at = opened.last_at
         self._head = self._head_at_birth = opened.head
         self._head_at = opened.head_at
         self._totals = opened.totals
@@ -107,6 +109,10 @@ class SpoolLog:
         if not self._committing:
             self._commit()
         await waiting.stored
+
+    def stored_until(self, plc: str) -> datetime | None:
+        """When an earlier life of the agent last stored something of a PLC; None: never."""
+        return self._last_at.get(plc)
 
     def cursor(self, uplink: str) -> int:
         """The position up to which an uplink's records were acknowledged, as last saved."""

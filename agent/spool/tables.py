@@ -25,7 +25,8 @@ SCHEMA = (
         next_seq INTEGER NOT NULL,
         records INTEGER NOT NULL,
         bytes INTEGER NOT NULL,
-        dropped_values INTEGER NOT NULL
+        dropped_values INTEGER NOT NULL,
+        last_at_us INTEGER NOT NULL
     ) WITHOUT ROWID;
     CREATE TABLE spool_log (
         position INTEGER PRIMARY KEY,
@@ -43,8 +44,9 @@ SCHEMA = (
 
 _INSERT = "INSERT INTO spool_log VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _GROW = """
-    INSERT INTO spool_stream VALUES (?, ?, 1, ?, 0)
-    ON CONFLICT DO UPDATE SET next_seq = excluded.next_seq, records = records + 1, bytes = bytes + excluded.bytes
+    INSERT INTO spool_stream VALUES (?, ?, 1, ?, 0, ?)
+    ON CONFLICT DO UPDATE SET next_seq = excluded.next_seq, records = records + 1,
+        bytes = bytes + excluded.bytes, last_at_us = excluded.last_at_us
 """
 _GIVE_WAY = """
     UPDATE spool_stream
@@ -73,6 +75,8 @@ class Opened(Struct, frozen=True, kw_only=True):
     epoch: str
     cursors: dict[str, int]
     next_seq: dict[str, int]
+    last_at: dict[str, datetime]
+    """When something of each PLC was last stored."""
     head: int
     """No record was ever stored behind this position."""
     head_at: datetime | None
@@ -91,6 +95,7 @@ def open_log(db: sqlite3.Connection, *, uplinks: Collection[str]) -> Opened:
         epoch=_epoch(db),
         cursors=cursors,
         next_seq=dict(db.execute("SELECT plc, next_seq FROM spool_stream")),
+        last_at={plc: _time(at_us) for plc, at_us in db.execute("SELECT plc, last_at_us FROM spool_stream")},
         head=max(last[0] if last else 0, *cursors.values()),
         head_at=_time(last[1]) if last else None,
         totals=totals(db),
@@ -147,8 +152,9 @@ def _row(record: Numbered, *, marker: bool = False) -> tuple[object, ...]:
     return (record.position, batch.plc, batch.seq, len(batch.values), _us(record.at), marker, gap, record.payload)
 
 
-def _growth(record: Numbered) -> tuple[str, int, int]:
-    return (record.batch.plc, record.batch.seq + 1, len(record.payload) + RECORD_OVERHEAD_BYTES)
+def _growth(record: Numbered) -> tuple[str, int, int, int]:
+    held = len(record.payload) + RECORD_OVERHEAD_BYTES
+    return (record.batch.plc, record.batch.seq + 1, held, _us(record.at))
 
 
 def _drop(db: sqlite3.Connection, must_go: Need, *, epoch: str) -> None:
