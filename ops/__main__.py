@@ -14,7 +14,7 @@ from ops.send_commands import add_send_commands
 from ops.terminal import terminal
 from ops.watch_commands import add_watch_commands
 
-MISUSE: type[Exception] = typer.BadParameter.__bases__[0]  # type: ignore[assignment]
+MISUSE: type[Exception] = typer.BadParameter.__bases__[0]
 """Click's UsageError, which Typer has under different names in its versions."""
 INTERRUPTED = 130
 

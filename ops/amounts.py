@@ -35,9 +35,9 @@ def age(seconds: float | None) -> str:
         return "-"
     if seconds < -1:
         return f"clock {age(-seconds)} ahead"
-    if seconds < 10:
+    if seconds < 9.95:
         return f"{max(0.0, seconds):.1f} s"
-    if seconds < 60:
+    if seconds < 59.5:
         return f"{seconds:.0f} s"
     minutes, rest_s = divmod(round(seconds), 60)
     hours, minutes_left = divmod(minutes, 60)

@@ -119,7 +119,9 @@ def _port(text: str) -> dict[str, Any]:
     if not (host.isdecimal() and container.isdecimal()):
         raise SpecError(f"--port {text!r} is not [ADDRESS:]HOST:CONTAINER[/udp]")
     given: dict[str, Any] = {"host": int(host), "container": int(container)}
-    return given | ({"address": address[0]} if address else {}) | ({"protocol": protocol} if protocol else {})
+    return (
+        given | ({"address": address[0].strip("[]")} if address else {}) | ({"protocol": protocol} if protocol else {})
+    )
 
 
 def _mount(text: str) -> dict[str, Any]:

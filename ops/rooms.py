@@ -8,8 +8,12 @@ from collections.abc import Iterable, Sequence
 from importlib.metadata import EntryPoint, entry_points
 
 import typer
+from rich.markup import escape
+
+from ops.exit_codes import ExitCode
 
 GROUP = "millwright.commands"
+_PANEL = "On a machine of the plant"
 _EXTRA_OF = {"demo": "dev"}
 """Where the extra is not called like the room."""
 
@@ -18,7 +22,7 @@ def add_rooms(cli: typer.Typer, arguments: Sequence[str]) -> None:
     """Add the rooms to `cli`; `arguments` are those of the process."""
     found = sorted(entry_points(group=GROUP), key=lambda point: point.name)
     for point in wanted(found, arguments):
-        cli.add_typer(_load(point), name=point.name, rich_help_panel="On a machine of the plant")
+        add_room(cli, point)
 
 
 def wanted(points: Iterable[EntryPoint], arguments: Sequence[str]) -> list[EntryPoint]:
@@ -27,29 +31,24 @@ def wanted(points: Iterable[EntryPoint], arguments: Sequence[str]) -> list[Entry
     return [point for point in points if called in (None, point.name)]
 
 
-def _load(point: EntryPoint) -> typer.Typer:
+def add_room(cli: typer.Typer, point: EntryPoint) -> None:
+    """Add one room, or a stand-in that says what to install."""
     try:
         room = point.load()
     except ImportError as error:
-        return _missing(point.name, error)
-    if not isinstance(room, typer.Typer):
-        raise TypeError(f"{point.value} is not a Typer app")
-    return room
+        _add_stand_in(cli, point.name, (error.name or str(error)).partition(".")[0])
+    else:
+        cli.add_typer(room, name=point.name, rich_help_panel=_PANEL)
 
 
-def _missing(name: str, error: ImportError) -> typer.Typer:
-    """A stand-in that says what to install."""
-    package = (error.name or str(error)).partition(".")[0]
+def _add_stand_in(cli: typer.Typer, name: str, package: str) -> None:
     remedy = f"pip install 'millwright[{_EXTRA_OF.get(name, name)}]'"
-    room = typer.Typer(
-        help=f"Not installed here: {remedy}",
-        invoke_without_command=True,
-        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
-    )
 
-    @room.callback()
-    def say() -> None:
-        typer.echo(f"'millwright {name}' needs the package {package}, which is not installed: {remedy}", err=True)
-        raise typer.Exit(2)
+    def say(context: typer.Context) -> None:
+        typer.echo(f"{context.command_path} needs the package {package}, which is not installed: {remedy}", err=True)
+        raise typer.Exit(ExitCode.USAGE)
 
-    return room
+    anything = {"ignore_unknown_options": True, "allow_extra_args": True}
+    stand_in = cli.command(name, add_help_option=False, context_settings=anything, rich_help_panel=_PANEL)
+    say.__doc__ = f"Not installed here: {escape(remedy)}"
+    stand_in(say)

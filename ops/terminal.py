@@ -4,6 +4,7 @@ import sys
 
 from msgspec import Struct
 from rich.console import Console
+from rich.markup import escape
 
 from ops.problems import Problem
 
@@ -23,8 +24,8 @@ class Terminal(Struct, frozen=True):
 
     def complain(self, problem: Problem) -> None:
         """Tell what went wrong and what to do."""
-        self.err.print(f"[bold red]error:[/] {_safe(problem.fault)}", highlight=False, soft_wrap=True)
-        self.err.print(f"  {_safe(problem.remedy)}", highlight=False, soft_wrap=True)
+        self.err.print(f"[bold red]error:[/] {escape(problem.fault)}", highlight=False, soft_wrap=True)
+        self.err.print(f"  {escape(problem.remedy)}", highlight=False, soft_wrap=True)
 
 
 def terminal() -> Terminal:
@@ -35,7 +36,3 @@ def terminal() -> Terminal:
 def _console(*, stderr: bool) -> Console:
     is_terminal = (sys.stderr if stderr else sys.stdout).isatty()
     return Console(stderr=stderr, width=None if is_terminal else PLAIN_WIDTH, highlight=False, emoji=False)
-
-
-def _safe(text: str) -> str:
-    return text.replace("[", r"\[")
