@@ -17,7 +17,8 @@ from xml.etree import ElementTree
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "build" / "reports"
 BIN = Path(sys.executable).parent
-CODE = ("wire", "link", "agent", "controller", "ops", "plant", "mosquitto", "tests", "tools", "benchmarks")
+_FOLDERS = ("wire", "link", "agent", "controller", "ops", "plant", "mosquitto", "tests", "tools", "benchmarks")
+CODE = tuple(folder for folder in _FOLDERS if (ROOT / folder).is_dir())
 
 STATIC = {
     "ruff": (BIN / "ruff", "check", *CODE),
