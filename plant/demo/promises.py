@@ -124,7 +124,8 @@ async def kill_agent(stage: Stage) -> Shown:
         promise="an agent that is killed goes on where it was",
         held=tally.missing == 0 and len(streams) == 1 and said == 1,
         measured=f"{tally.batches - before.batches} batches since, same epoch, {tally.missing} missing, "
-        f"{tally.repeated - before.repeated} repeated; {said} gap says when nobody listened to the PLC; tags again {caught_up_s:.1f} s after its start",
+        f"{tally.repeated - before.repeated} repeated; {said} gap said for the PLC meanwhile; "
+        f"tags again {caught_up_s:.1f} s after its start",
     )
 
 
