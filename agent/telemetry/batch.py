@@ -1,6 +1,6 @@
 """Changes become tag values: a name, what passes the deadband, and what quality says of the value."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -32,11 +32,15 @@ class Tags:
 
     `deadbands` holds the tags whose server can't filter: a number that changed by no more than its deadband, with the
     same StatusCode, is left out.
+
+    A new subscription begins with current values: of those, what `before` had seen already (the same value, StatusCode
+    and source time) is left out as well.
     """
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], *, before: "Tags | None" = None) -> None:
         self._names = dict(enumerate(names, start=1))
-        self._statuses: dict[int, int] = {}
+        self._last: dict[int, Change] = {}
+        self._seen = {} if before is None else before._last_by_name()
         self._deadbands: dict[int, float] = {}
         self._reported: dict[int, tuple[Any, int]] = {}
 
@@ -46,33 +50,34 @@ class Tags:
     @property
     def good(self) -> int:
         """How many tags have a last value that is Good."""
-        return sum(not status & NOT_GOOD for status in self._statuses.values())
+        return sum(not change[2] & NOT_GOOD for change in self._last.values())
 
     def filter_here(self, deadbands: Mapping[int, float]) -> None:
         """Apply these absolute deadbands, by handle, here from now on."""
         self._deadbands.update(deadbands)
 
-    def forget(self, handles: Iterable[int]) -> None:
-        """These tags are no longer monitored: nothing is known of them."""
-        for handle in handles:
-            self._statuses.pop(handle, None)
-
     def batch(self, changes: Sequence[Change]) -> Batch:
         """The values to store, in the order in which they came. A handle that nobody asked for is left out."""
-        names, statuses, values, overflow = self._names, self._statuses, [], False
-        for handle, value, status, time in changes:
+        names, last, seen, values, overflow = self._names, self._last, self._seen, [], False
+        for change in changes:
+            handle, value, status, time = change
             name = names.get(handle)
             if name is None:
                 continue
-            statuses[handle] = status
+            last[handle] = change
+            if seen and time is not None and seen.pop(name, None) == change[1:]:
+                continue
             if status:
                 overflow = overflow or overflowed(status)
                 if status & BAD:
-                    value = None  # noqa: PLW2901 (the server says that it means nothing)
+                    value = None
             if handle in self._deadbands and self._within_deadband(handle, value, status):
                 continue
             values.append(TagValue(name, value, status, time))
         return Batch(tuple(values), overflow)
+
+    def _last_by_name(self) -> dict[str, tuple[Any, ...]]:
+        return self._seen | {self._names[handle]: change[1:] for handle, change in self._last.items()}
 
     def _within_deadband(self, handle: int, value: Any, status: int) -> bool:
         last = self._reported.get(handle)

@@ -136,7 +136,7 @@ class Bridge:
 
     async def _subscribe(self) -> Subscription:
         self._wanted = dict(enumerate(await self._find_wanted(), start=1))
-        self._tags = Tags([tag.name for tag in self._wanted.values()])
+        self._tags = Tags([tag.name for tag in self._wanted.values()], before=self._tags)
         subscription = await Subscription.create(self._session, self._plc)
         self._listed(await subscription.monitor(self._session, self._wanted))
         if self._vitals.complete_until is not None:

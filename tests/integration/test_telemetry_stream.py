@@ -227,30 +227,6 @@ async def test_browsing_goes_on_behind_continuation_points(
         assert bridge.health().tags == len(SIGNALS)
 
 
-async def test_a_wrong_password_is_said_in_the_health(tmp_path) -> None:
-    secret = tmp_path / "password"
-    secret.write_text("wrong\n")
-    async with SimulatedPlc(period_s=0.05, username="millwright", password="right") as plc:
-        stored = Stored()
-        config = plc_config(plc.url, SCANS, username="millwright", password_file=str(secret))
-        async with bridging(config, stored) as bridge:
-            await eventually(lambda: bridge.health().errors >= 2)
-            health = bridge.health()
-            assert not health.connected
-            assert health.quality == 0.0
-            assert "user name and password" in health.error
-            secret.write_text("right\n")
-            await stored.until_more("Press.Scans", 5)
-            assert bridge.health().error is None
-
-
-async def test_a_server_that_is_not_there_is_said_in_the_health(unused_tcp_port: int) -> None:
-    stored = Stored()
-    async with bridging(plc_config(f"opc.tcp://127.0.0.1:{unused_tcp_port}", SCANS), stored) as bridge:
-        await eventually(lambda: bridge.health().errors >= 2)
-        assert "Connect" in bridge.health().error
-
-
 async def test_response_time_is_measured(plc: SimulatedPlc) -> None:
     async with bridging(plc_config(plc.url, SCANS), Stored(), measure_every_s=0.05) as bridge:
         await eventually(lambda: bridge.health().response_time_ms is not None)

@@ -35,8 +35,6 @@ def test_quality_counts_tags_whose_last_value_is_good() -> None:
     tags = Tags(["a", "b", "c"])
     tags.batch([change(1, 5, BAD), change(1, 6), change(2, 1, UNCERTAIN)])
     assert (tags.good, len(tags)) == (1, 3)
-    tags.forget([1])
-    assert tags.good == 0
 
 
 @pytest.mark.parametrize(
@@ -67,3 +65,14 @@ def test_what_is_no_number_passes_the_deadband(value: Any) -> None:
     tags = Tags(["a"])
     tags.filter_here({1: 1.0})
     assert len(tags.batch([change(1, value), change(1, value)]).values) == 2
+
+
+def test_a_new_subscriptions_first_value_is_left_out_where_it_was_seen_before() -> None:
+    later = datetime(2024, 1, 2, tzinfo=UTC)
+    before = Tags(["a", "b", "c", "d"])
+    before.batch([change(1, 5), change(2, 5), change(3, 5), (4, 5, 0, None)])
+    tags = Tags(["b", "a", "c", "d"], before=before)
+    first = tags.batch([change(2, 5), (1, 5, 0, later), change(3, 5, UNCERTAIN), (4, 5, 0, None)])
+    assert [value.name for value in first.values] == ["b", "c", "d"]
+    assert [value.name for value in tags.batch([change(2, 5)]).values] == ["a"]
+    assert tags.good == 3
