@@ -34,6 +34,8 @@ RECEIVE_MAXIMUM = 4000
 """Messages that the broker may have out to us: several batches, so that it need not wait for a commit."""
 BACKLOG_S = 5.0
 """For so long after a connect a message may be one that had waited at the broker."""
+REFUSED = 0x80
+"""From here on a reason code of a SUBACK is a refusal (MQTT 5, 3.9.3)."""
 RECONNECT = Spread(first_s=1.0, longest_s=15.0)
 
 _log = structlog.get_logger("controller.ingest")
@@ -98,12 +100,22 @@ class Ingest:
         async with self._client() as client, asyncio.TaskGroup() as group:
             gathering: Gathering[tuple[Message, datetime]] = Gathering()
             group.create_task(self._store_batches(client, gathering), name="ingest:store")
-            await client.subscribe([(self._topics.every(kind), 1) for kind in KINDS])
+            await self._subscribe(client)
             self._back_off.connected()
             self.link = LinkState(broker=str(self._broker), connected=True, since=self._now())
             _log.info("broker_connected", broker=str(self._broker), session_present=client.session_present)
             async for message in client.messages:
                 gathering.add((message, self._now()))
+
+    async def _subscribe(self, client: Client) -> None:
+        """Ask for every kind; a controller that the broker lets be deaf must not call itself connected."""
+        topics = [self._topics.every(kind) for kind in KINDS]
+        codes = await client.subscribe([(topic, 1) for topic in topics])
+        refused = [
+            topic for topic, code in zip(topics, codes, strict=True) if int(getattr(code, "value", code)) >= REFUSED
+        ]
+        if refused:
+            raise LinkError(f"the broker refused to let us read {', '.join(refused)}", refused=True)
 
     def _client(self) -> Client:
         return Client(

@@ -1,4 +1,4 @@
-"""What is kept of the fleet: load it at the start, write a batch, look up outcomes.
+"""What is kept of the fleet: load it at the start, write a batch, look up outcomes. Every method may raise StoreError.
 
 A batch is one transaction, and writing it again changes nothing: a node's row is replaced, an outcome is kept once.
 SQLite runs in WAL with `synchronous=FULL`, so what was acknowledged to the broker survives a power cut.
@@ -6,7 +6,8 @@ SQLite runs in WAL with `synchronous=FULL`, so what was acknowledged to the brok
 
 import secrets
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from itertools import chain
 from typing import Any
 
@@ -43,17 +44,14 @@ class Store:
 
     async def ping(self) -> None:
         """Ask for nothing; raises StoreError where the database doesn't answer."""
-        try:
-            async with self._engine.connect() as connection:
-                await connection.execute(select(1))
-        except SQLAlchemyError as error:
-            raise failed(self._engine, error) from error
+        async with self._reading() as connection:
+            await connection.execute(select(1))
 
     async def identity(self) -> str:
         """A name that belongs to this database: a new database is a new subscriber to the broker, and hears all."""
         made = {"name": "identity", "value": secrets.token_hex(4)}
         table = schema.setting
-        async with self._engine.begin() as connection:
+        async with self._writing() as connection:
             await connection.execute(self._insert(table).on_conflict_do_nothing(), [made])
             found = await connection.execute(select(table.c.value).where(table.c.name == "identity"))
             return str(found.scalar_one())
@@ -63,7 +61,7 @@ class Store:
 
         A fact that this version can't read any more is left out: the node says it again.
         """
-        async with self._engine.connect() as connection:
+        async with self._reading() as connection:
             apps = _by_node(await _all(connection, select(schema.app).order_by(schema.app.c.app)))
             plcs = _by_node(await _all(connection, select(schema.plc).order_by(schema.plc.c.plc)))
             outcomes = _by_node(await _all(connection, _latest_outcomes()))
@@ -72,22 +70,19 @@ class Store:
 
     async def write(self, changes: Sequence[Change], events: Iterable[Event]) -> None:
         """Store a batch: what its events made of their nodes, and every outcome among them; raises StoreError."""
-        try:
-            async with self._engine.begin() as connection:
-                await self._replace(connection, schema.node, [rows.node_row(change.after) for change in changes])
-                await _delete_apps(connection, _of_each(rows.removed_apps, changes))
-                await self._replace(connection, schema.app, _of_each(rows.app_rows, changes))
-                await self._replace(connection, schema.plc, _of_each(rows.plc_rows, changes))
-                if outcomes := rows.outcome_rows(events):
-                    await connection.execute(self._insert(schema.outcome).on_conflict_do_nothing(), outcomes)
-        except SQLAlchemyError as error:
-            raise failed(self._engine, error) from error
+        async with self._writing() as connection:
+            await self._replace(connection, schema.node, [rows.node_row(change.after) for change in changes])
+            await _delete_apps(connection, _of_each(rows.removed_apps, changes))
+            await self._replace(connection, schema.app, _of_each(rows.app_rows, changes))
+            await self._replace(connection, schema.plc, _of_each(rows.plc_rows, changes))
+            if outcomes := rows.outcome_rows(events):
+                await connection.execute(self._insert(schema.outcome).on_conflict_do_nothing(), outcomes)
 
     async def outcomes_of(self, command_id: str) -> list[tuple[NodeName, Fact[Outcome]]]:
         """Every phase of one command on every node: by node, then in order."""
         table = schema.outcome
         query = select(table).where(table.c.command_id == command_id).order_by(table.c.site, table.c.node, table.c.seq)
-        async with self._engine.connect() as connection:
+        async with self._reading() as connection:
             found = await _all(connection, query)
         return [(NodeName(*_key(row)), fact) for row in found for fact in rows.outcomes_in([row])]
 
@@ -96,8 +91,26 @@ class Store:
         table = schema.outcome
         query = select(table).where(table.c.site == name.site, table.c.node == name.node)
         newest = query.order_by(table.c.at.desc(), table.c.seq.desc()).limit(limit)
-        async with self._engine.connect() as connection:
+        async with self._reading() as connection:
             return list(rows.outcomes_in(await _all(connection, newest)))
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[AsyncConnection]:
+        """A connection; raises StoreError for whatever the driver raises."""
+        try:
+            async with self._engine.connect() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise failed(self._engine, error) from error
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[AsyncConnection]:
+        """A connection in a transaction, committed at the end; raises StoreError for whatever the driver raises."""
+        try:
+            async with self._engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise failed(self._engine, error) from error
 
     async def _replace(self, connection: AsyncConnection, table: Table, values: list[rows.Row]) -> None:
         if not values:
