@@ -111,9 +111,8 @@ class Ingest:
         """Ask for every kind; a controller that the broker lets be deaf must not call itself connected."""
         topics = [self._topics.every(kind) for kind in KINDS]
         codes = await client.subscribe([(topic, 1) for topic in topics])
-        refused = [
-            topic for topic, code in zip(topics, codes, strict=True) if int(getattr(code, "value", code)) >= REFUSED
-        ]
+        values = [code if isinstance(code, int) else code.value for code in codes]
+        refused = [topic for topic, value in zip(topics, values, strict=True) if value >= REFUSED]
         if refused:
             raise LinkError(f"the broker refused to let us read {', '.join(refused)}", refused=True)
 
