@@ -244,3 +244,9 @@ def _seconds(work: Any) -> float:
     started = time.process_time()
     work()
     return time.process_time() - started
+
+
+def test_changes_that_go_past_the_end_of_their_notification_are_not_believed() -> None:
+    body = body_of([item(1, 4, Type.Int32), item(2, 5, Type.Int32)])
+    changes, malformed = decode_changes(body, 0, len(body) - 8)
+    assert (changes, bool(malformed)) == ([], True)
