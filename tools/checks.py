@@ -116,7 +116,9 @@ def environment() -> dict[str, str]:
     """Ours, and inside a container what testcontainers must know there: ports are on this machine's loopback."""
     inside = Path("/.dockerenv").exists() or Path("/run/.containerenv").exists() or "container" in os.environ
     hints = {"TESTCONTAINERS_HOST_OVERRIDE": "127.0.0.1", "TESTCONTAINERS_RYUK_DISABLED": "true"} if inside else {}
-    return hints | dict(os.environ)
+    ours = dict(os.environ)
+    ours.pop("PYTHONDONTWRITEBYTECODE", None)  # every agent and controller that a test starts would be compiled anew
+    return hints | ours
 
 
 def summarize(results: list[Result], seconds: float) -> None:
