@@ -14,50 +14,56 @@ LOW_QUALITY = 0.9
 SPOOL_NEARLY_FULL = 0.9
 """A spool that is filled beyond this share is about to drop values."""
 
-_BAD = {AppStatus.UNHEALTHY, AppStatus.BACKING_OFF, AppStatus.FAILED}
+_BAD = {
+    AppStatus.UNHEALTHY: "is unhealthy",
+    AppStatus.BACKING_OFF: "is backing off",
+    AppStatus.FAILED: "has failed",
+}
 
 
-class Ailment(Struct, frozen=True):
-    """About what, and in words for a person."""
+class Reason(Struct, frozen=True):
+    """Why a node is not simply well: about what, and in words for a person."""
 
     about: str
-    """`engine`, `plc`, `app` or `spool`."""
+    """`engine`, `plc`, `app` or `spool`; where a view judges silence too, `presence` or `heartbeat`."""
     element: str
     """Which PLC or app; the node's own name where it is about the node."""
     text: str
 
 
-def ailments(health: Health, reports: Iterable[AppReport]) -> Iterator[Ailment]:
+def ailments(health: Health, reports: Iterable[AppReport]) -> Iterator[Reason]:
     """Everything that degrades a node, by its last heartbeat and what it said last of its apps."""
     if not health.engine.reachable:
         why = health.engine.error or "no answer"
-        yield Ailment("engine", health.node, f"the container engine can't be reached: {why}")
+        yield Reason("engine", health.node, f"the container engine can't be reached: {why}")
     for plc in health.plcs:
         yield from _of_plc(plc)
     yield from _of_apps(health, {report.app: report for report in reports})
     spool = health.spool
+    if spool.error:
+        yield Reason("spool", health.node, f"the spool is stuck: {spool.error}")
     if spool.bytes > SPOOL_NEARLY_FULL * spool.max_bytes > 0:
-        yield Ailment("spool", health.node, f"the spool is {spool.bytes / spool.max_bytes:.0%} full")
+        yield Reason("spool", health.node, f"the spool is {spool.bytes / spool.max_bytes:.0%} full")
 
 
-def _of_plc(plc: PlcHealth) -> Iterator[Ailment]:
+def _of_plc(plc: PlcHealth) -> Iterator[Reason]:
     if not plc.connected:
-        yield Ailment("plc", plc.plc, f"{plc.plc} is not connected: {plc.error or 'no reason given'}")
+        yield Reason("plc", plc.plc, f"{plc.plc} is not connected: {plc.error or 'no reason given'}")
     elif plc.quality < LOW_QUALITY:
-        yield Ailment("plc", plc.plc, f"{plc.plc}: {plc.quality:.0%} of its tags are Good")
+        yield Reason("plc", plc.plc, f"{plc.plc}: {plc.quality:.0%} of its tags are Good")
 
 
-def _of_apps(health: Health, reports: dict[str, AppReport]) -> Iterator[Ailment]:
+def _of_apps(health: Health, reports: dict[str, AppReport]) -> Iterator[Reason]:
     measured = {app.app: app for app in health.apps}
     for name in sorted(reports.keys() | measured.keys()):
         words = _of_app(reports.get(name), measured.get(name))
         if words:
-            yield Ailment("app", name, f"{name} {words}")
+            yield Reason("app", name, f"{name} {words}")
 
 
 def _of_app(report: AppReport | None, measured: AppHealth | None) -> str | None:
     if report is not None and report.status in _BAD:
-        words = f"is {report.status.replace('_', ' ')}"
+        words = _BAD[report.status]
         return f"{words}: {report.reason}" if report.reason else words
     if measured is not None and measured.health == "unhealthy":
         return "is unhealthy"

@@ -9,6 +9,8 @@ from enum import StrEnum
 
 STALE_AFTER_PERIODS = 2.5
 OFFLINE_AFTER_PERIODS = 5.0
+LONGEST_PERIOD_S = 3600.0
+"""A heartbeat can't promise to be rarer than this: nobody is fresh for days by announcing it."""
 
 
 class Freshness(StrEnum):
@@ -26,7 +28,7 @@ def freshness(age_s: float, period_s: float) -> Freshness:
     """
     if math.isnan(age_s) or not period_s > 0:
         return Freshness.OFFLINE
-    periods = age_s / period_s
+    periods = age_s / min(period_s, LONGEST_PERIOD_S)
     if periods > OFFLINE_AFTER_PERIODS:
         return Freshness.OFFLINE
     return Freshness.STALE if periods > STALE_AFTER_PERIODS else Freshness.FRESH

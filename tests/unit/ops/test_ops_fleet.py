@@ -125,7 +125,7 @@ def test_a_node_that_never_sent_a_heartbeat_is_unknown() -> None:
 
 def test_a_node_with_an_ailment_is_degraded_and_says_why() -> None:
     word, [reason] = judged(1, health=health(), apps={"hmi": report(AppStatus.FAILED, reason="no such image")})
-    assert (word, reason) == ("degraded", "hmi is failed: no such image")
+    assert (word, reason) == ("degraded", "hmi has failed: no such image")
 
 
 def printed(*, width: int = 200, **record: Any) -> list[str]:

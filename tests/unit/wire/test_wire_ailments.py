@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from wire.ailments import ailments
 from wire.messages import AppHealth, AppReport, AppStatus, Clock, Engine, Health, Host, PlcHealth, Spool
@@ -61,6 +62,7 @@ def test_what_is_wanted_or_on_its_way_is_no_ailment(status: AppStatus) -> None:
             health(spool=Spool(age_s=0, records=9, bytes=950, max_bytes=1000, oldest_age_s=1, dropped_values=0)),
             "95% full",
         ),
+        (health(spool=structs.replace(SPOOL, error="the disk is full")), "the spool is stuck: the disk is full"),
         (health(apps=(AppHealth(app="hmi", age_s=0, state="running", health="unhealthy"),)), "hmi is unhealthy"),
         (health(apps=(AppHealth(app="hmi", age_s=0, state="restarting"),)), "hmi is restarting"),
     ],

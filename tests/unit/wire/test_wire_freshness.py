@@ -33,3 +33,7 @@ def test_a_clock_that_runs_behind_the_nodes_does_not_make_it_stale() -> None:
 @pytest.mark.parametrize(("age_s", "period_s"), [(math.nan, 10.0), (1.0, 0.0), (1.0, -5.0), (1.0, math.nan)])
 def test_what_is_no_number_is_not_called_fresh(age_s: float, period_s: float) -> None:
     assert freshness(age_s, period_s) is Freshness.OFFLINE
+
+
+def test_nobody_is_fresh_for_days_by_promising_little() -> None:
+    assert freshness(age_s=6 * 3600.0, period_s=7 * 24 * 3600.0) is Freshness.OFFLINE
