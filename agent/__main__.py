@@ -19,8 +19,8 @@ from rich.console import Console
 from agent.config import Config, LogLevel
 from agent.errors import AgentError, ConfigError
 from agent.load import load
-from agent.log import set_up_logging
 from agent.validate.verdict import Verdict, is_sound
+from link.log import set_up_logging
 
 EXIT_CODES = (
     "Exit codes: 0 done, or ended by SIGTERM or SIGINT; 1 a check failed, or the agent ended by a fault; "

@@ -10,10 +10,11 @@ from typing import Annotated, NoReturn
 import typer
 from msgspec import structs
 
-from controller import app, logs
+from controller import app
 from controller.store.database import StoreError
 from controller.web.server import ListenError
 from link.broker import Broker, parse_broker_url
+from link.log import set_up_logging
 from wire.topics import DEFAULT_ROOT
 
 cli = typer.Typer(
@@ -73,7 +74,7 @@ def run(
     Example: millwright controller run --broker mqtts://broker.example --ca-file ca.pem
     --username controller --password-file /run/secrets/controller
     """
-    logs.set_up(log_level)
+    set_up_logging(log_level)
     settings = app.Settings(
         broker=_broker(broker, ca_file, username, password_file),
         database=database or f"sqlite+aiosqlite:///{(data_dir or _data_dir()) / 'controller.sqlite'}",

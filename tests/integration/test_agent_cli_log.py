@@ -12,7 +12,7 @@ SAY = """
 import logging
 import structlog
 from agent.config import LogLevel
-from agent.log import set_up_logging
+from link.log import set_up_logging
 
 set_up_logging(LogLevel.{level})
 log = structlog.get_logger("agent.test")

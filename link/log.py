@@ -6,14 +6,12 @@ from typing import Any
 
 import structlog
 
-from agent.config import LogLevel
-
-_LOUD_LIBRARIES = ("asyncua", "aiodocker", "asyncio")
+_LOUD_LIBRARIES = ("asyncua", "aiodocker", "asyncio", "aiosqlite", "uvicorn")
 """asyncua formats every PublishResult when it may log at INFO; their warnings are enough."""
 
 
-def set_up_logging(level: LogLevel) -> None:
-    """Send our events and the libraries' warnings to stderr, from `level` on."""
+def set_up_logging(level: str) -> None:
+    """Send our events and the libraries' warnings to stderr, from `level` (`debug`, `info`, `warning`, `error`) on."""
     threshold = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
