@@ -1,6 +1,5 @@
 """`millwright`: everything a person does with a fleet, and by entry points what runs on its machines."""
 
-import os
 import sys
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -65,8 +64,6 @@ def main() -> None:
         sys.exit(ExitCode.USAGE)
     except typer.Abort:
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _explain(error: Any) -> None:

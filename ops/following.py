@@ -1,13 +1,18 @@
 """Show a command while it is under way: bars on a terminal, one line a phase elsewhere. All of it goes to stderr."""
 
-from contextlib import AbstractContextManager, ExitStack
+import time
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Protocol, Self
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
 from rich.text import Text
 
+from ops.amounts import age
 from ops.outcome_words import MARKS, details, in_words
 from wire.messages import Outcome, Phase
 
@@ -21,13 +26,15 @@ class Show(AbstractContextManager["Show"], Protocol):
         """Show one."""
 
 
-class Lines(ExitStack):
+class Lines(AbstractContextManager["Lines"]):
     """One line for each phase and step, as a log has them; how far a step is, is not repeated."""
 
     def __init__(self, console: Console) -> None:
-        super().__init__()
         self._console = console
         self._said: dict[str, str | None] = {}
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """What was printed stays."""
 
     def take(self, outcome: Outcome) -> None:
         """Print it, unless it only says how far the same step is."""
@@ -39,42 +46,45 @@ class Lines(ExitStack):
 
 
 class Bars:
-    """A line for each node that lives while the command does: phase, bytes pulled, time."""
+    """A line for each node that lives while the command does there: what is done, bytes pulled, time."""
 
     def __init__(self, console: Console, nodes: list[str]) -> None:
         self._console = console
-        self._progress = Progress(
-            SpinnerColumn(finished_text=" "),
-            TextColumn("{task.fields[node]}"),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
-        )
-        self._tasks = {node: self._add(node) for node in nodes}
-
-    def _add(self, node: str) -> TaskID:
-        return self._progress.add_task("sent, waiting for the node", total=None, node=node)
+        self._began_at = time.monotonic()
+        self._spinner = Spinner("dots")
+        self._newest: dict[str, Outcome | None] = dict.fromkeys(nodes)
+        self._live = Live(console=console, get_renderable=self._view, refresh_per_second=10, transient=True)
 
     def __enter__(self) -> Self:
-        self._progress.start()
+        self._live.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._progress.stop()
+        self._live.stop()
 
     def take(self, outcome: Outcome) -> None:
-        """Move the node's line; an end leaves it and is printed for good."""
-        if outcome.node not in self._tasks:
-            self._tasks[outcome.node] = self._add(outcome.node)
-        task = self._tasks[outcome.node]
+        """Change the node's line; an end takes it away and is printed for good."""
         if outcome.phase.is_end:
-            self._progress.update(task, visible=False)
-            print_outcome(self._progress.console, outcome)
-            return
-        done, total = (outcome.progress.done_bytes, outcome.progress.total_bytes) if outcome.progress else (None, None)
-        self._progress.update(task, description=in_words(outcome), completed=done or 0, total=total)
+            self._newest.pop(outcome.node, None)
+            print_outcome(self._console, outcome)
+        else:
+            self._newest[outcome.node] = outcome
+        self._live.refresh()
+
+    def _view(self) -> RenderableType:
+        lines = Table.grid(padding=(0, 1))
+        waited = age(time.monotonic() - self._began_at)
+        for node, outcome in self._newest.items():
+            words = in_words(outcome) if outcome else "sent, waiting for the node"
+            lines.add_row(self._spinner, node, words, _bar(outcome), Text(waited, "dim"))
+        return lines
+
+
+def _bar(outcome: Outcome | None) -> RenderableType:
+    progress = outcome.progress if outcome else None
+    if progress is None or progress.done_bytes is None or not progress.total_bytes:
+        return ""
+    return ProgressBar(total=progress.total_bytes, completed=progress.done_bytes, width=24)
 
 
 def print_outcome(console: Console, outcome: Outcome) -> None:
