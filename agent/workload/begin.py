@@ -12,6 +12,13 @@ from wire.messages import Category, Command, Deploy, Fault, Phase
 _GOALS = {"stop": Goal.STOPPED, "start": Goal.RUNNING, "restart": Goal.RUNNING, "remove": Goal.REMOVED}
 
 
+class Begun(Struct, frozen=True, kw_only=True):
+    """The record with the command as its job; it goes to disk before the first act."""
+
+    record: AppRecord
+    job: Job
+
+
 class NotBegun(Struct, frozen=True, kw_only=True):
     """The command ends here and has changed nothing."""
 
@@ -19,15 +26,16 @@ class NotBegun(Struct, frozen=True, kw_only=True):
     fault: Fault
 
 
-def begin(command: Command, record: AppRecord | None, now: datetime) -> AppRecord | NotBegun:
-    """Let the command change the record, which goes to disk before the first act."""
+def begin(command: Command, record: AppRecord | None, now: datetime) -> Begun | NotBegun:
+    """Let the command change the record, or say why it can't."""
     if now >= command.expires_at:
         return expired(command)
     if isinstance(command.args, Deploy):
         return _deploy(command, command.args, record)
     if record is None or record.goal is Goal.REMOVED or (record.good is None and command.verb != "remove"):
         return NotBegun(phase=Phase.REJECTED, fault=_not_found(command))
-    return replace(record, goal=_GOALS[command.verb], job=_job(command, record))
+    job = _job(command, record)
+    return Begun(record=replace(record, goal=_GOALS[command.verb], job=job), job=job)
 
 
 def expired(command: Command) -> NotBegun:
@@ -36,7 +44,7 @@ def expired(command: Command) -> NotBegun:
     return NotBegun(phase=Phase.EXPIRED, fault=_fault(Category.EXPIRED, "$.expires_at", message))
 
 
-def _deploy(command: Command, args: Deploy, record: AppRecord | None) -> AppRecord | NotBegun:
+def _deploy(command: Command, args: Deploy, record: AppRecord | None) -> Begun | NotBegun:
     wrong = unfit(args.spec)
     if wrong is not None:
         element, message = wrong
@@ -48,14 +56,15 @@ def _deploy(command: Command, args: Deploy, record: AppRecord | None) -> AppReco
     return _with_trial(command, args, record)
 
 
-def _with_trial(command: Command, args: Deploy, record: AppRecord) -> AppRecord:
+def _with_trial(command: Command, args: Deploy, record: AppRecord) -> Begun:
     number = record.number + 1
     trial = AppRevision(
         number=number, origin=number, spec=args.spec, command_id=command.id, issued_at=command.issued_at
     )
     goal = Goal.RUNNING if record.goal is Goal.REMOVED else record.goal
     record = replace(record, number=number, goal=goal, fault=None)
-    return replace(record, job=replace(_job(command, record), trial=trial))
+    job = replace(_job(command, record), trial=trial)
+    return Begun(record=replace(record, job=job), job=job)
 
 
 def _job(command: Command, record: AppRecord) -> Job:

@@ -17,11 +17,14 @@ NOTHING_TO_DO = Finish(phase=Phase.SUCCEEDED, left=Left.UNCHANGED)
 
 
 def deploy(record: AppRecord, job: Job, trial: AppRevision, observed: Observed, now: datetime) -> tuple[Step, ...]:
-    """Bring the trial one step nearer to being good."""
+    """Bring the trial one step nearer to being good. What bears its number before anything was made is not of it."""
     if not trial.resolved:
         return _fetched(record, job, trial, observed, now)
     if _runs_already(record, job, trial, observed):
         return (NOTHING_TO_DO,)
+    if job.stage < Stage.CREATE:
+        leftovers = [one for one in observed.containers if one.revision == trial.number]
+        return (*(step for one in leftovers for step in cleared_away(one, record)), Advance(stage=Stage.CREATE))
     new = belonging(trial, observed)
     if len(new) < len(trial.spec.containers):
         return _created(record, job, trial, observed, now)
@@ -88,15 +91,9 @@ def _runs_already(record: AppRecord, job: Job, trial: AppRevision, observed: Obs
 
 
 def _created(record: AppRecord, job: Job, trial: AppRevision, observed: Observed, now: datetime) -> tuple[Step, ...]:
-    """Make what is missing; leftovers that bear the trial's number, but aren't of it, go first."""
-    if job.stage < Stage.CREATE:
-        return (Advance(stage=Stage.CREATE),)
-    mine = belonging(trial, observed)
-    leftovers = [one for one in observed.containers if one.revision == trial.number and one not in mine]
-    cleared = [step for one in leftovers for step in cleared_away(one, record)]
     missing = [spec for spec in trial.spec.containers if made_for(trial, spec, observed) is None]
     made = [step for spec in missing for step in brought_back(trial, spec, observed, now)]
-    return (*cleared, *made, *_old_kept(record, job, observed, now), Wait(until=now + timedelta(seconds=1)))
+    return (*made, *_old_kept(record, job, observed, now), Wait(until=now + timedelta(seconds=1)))
 
 
 def _switched(

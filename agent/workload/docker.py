@@ -178,6 +178,8 @@ async def _translated(
             yield
     except aiodocker.DockerError as error:
         raise _error(error.status, error.message, phase, element, component, understand) from error
+    except msgspec.ValidationError as error:
+        raise _error(0, f"an answer that can't be read: {error}", phase, element) from error
     except TimeoutError as error:
         raise _error(UNREACHABLE_STATUS, f"no answer within {within_s} s", phase, element) from error
     except (aiohttp.ClientError, OSError) as error:

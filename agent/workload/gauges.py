@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from agent.errors import AgentError, TransientError
+from agent.errors import AgentError
 from agent.workload.bench import Bench
 from agent.workload.desired import AppRecord, Goal
 from agent.workload.identity import owner
@@ -42,7 +42,7 @@ class Gauges:
             try:
                 read = await self._read_apps()
                 self._apps = time.monotonic(), read
-            except TransientError:
+            except (AgentError, TimeoutError):
                 self._apps = self._apps or (time.monotonic(), ())
         at, apps = self._apps
         return tuple(replace(app, age_s=_age_s(at)) for app in apps)

@@ -5,7 +5,7 @@ import asyncio
 import structlog
 from msgspec.structs import replace
 
-from agent.errors import AgentError, TransientError
+from agent.errors import AgentError
 from agent.workload.begin import expired
 from agent.workload.bench import Bench
 from agent.workload.desired import AppRecord, Goal
@@ -80,7 +80,7 @@ class Inquiry:
         try:
             containers = await self._bench.docker.containers(owner(self._bench.node, record.app))
             observed = replace(observed, containers=containers)
-        except TransientError as error:
+        except AgentError as error:
             observed = replace(observed, reachable=False, trouble=error.fault)
         return report(record, observed, self._bench.node, self._bench.now())
 

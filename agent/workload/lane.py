@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from agent.errors import AgentError, TransientError
 from agent.workload.act import act
 from agent.workload.backoff import Attempts, delay_s, once_more, settled
-from agent.workload.begin import NotBegun, begin, expired
+from agent.workload.begin import NotBegun, begin
 from agent.workload.bench import Bench
 from agent.workload.desired import AppRecord, Goal, at_stage, with_image
 from agent.workload.fetch import Fetch
@@ -99,13 +99,13 @@ class Lane:
     async def _begin(self, entry: Entry, record: AppRecord | None) -> None:
         """Let a command have its turn, or end it where it can't have one."""
         command, now = entry.command, self._bench.now()
-        begun = expired(command) if now >= command.expires_at else begin(command, record, now)
-        if isinstance(begun, NotBegun) or begun.job is None:
-            await self._journal.not_begun(command.id, begun if isinstance(begun, NotBegun) else expired(command))
+        begun = begin(command, record, now)
+        if isinstance(begun, NotBegun):
+            await self._journal.not_begun(command.id, begun)
             return
         self._fetch.forget()
         self._trouble = None
-        await self._journal.announce("begin", begun, begun.job)
+        await self._journal.announce("begin", begun.record, begun.job)
         _log.info("command_begun", app=self.app, command_id=command.id, verb=command.verb, issuer=command.issuer)
 
     async def _brought_on(self, record: AppRecord) -> datetime:
@@ -135,7 +135,7 @@ class Lane:
             containers = await bench.docker.containers(owner(bench.node, self.app))
             observed = replace(known, containers=containers)
             images = await self._images(record, observed)
-        except TransientError as error:
+        except AgentError as error:
             self._stumbled(error)
             return replace(known, reachable=False, trouble=error.fault)
         self._engine_answers()

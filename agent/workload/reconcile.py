@@ -4,7 +4,7 @@ import asyncio
 
 import structlog
 
-from agent.errors import AgentError, TransientError
+from agent.errors import AgentError
 from agent.workload.bench import Bench
 from agent.workload.identity import app_of
 from agent.workload.inquiry import Inquiry
@@ -65,7 +65,7 @@ class Reconcile:
                 since = self._bench.now().timestamp()
                 self._wake_all()
                 await self._bench.docker.listen(self._on_event, since=since)
-            except TransientError as error:
+            except AgentError as error:
                 _log.info("engine_lost", reason=str(error))
             await asyncio.sleep(_AGAIN_S)
 

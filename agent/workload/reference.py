@@ -15,8 +15,8 @@ from enum import Enum, auto
 from msgspec import Struct
 
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*\Z")
-_TAG = re.compile(r"\w[\w.-]{0,127}\Z", re.ASCII)
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?\Z")
+_WHOLE = re.compile(r"(?P<name>[^@]+?)(?::(?P<tag>\w[\w.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?\Z", re.ASCII)
 
 
 class Reference(Struct, frozen=True, kw_only=True):
@@ -46,15 +46,15 @@ class Source(Enum):
 
 def parse_reference(text: str, *, default_registry: str | None = None) -> Reference:
     """Read a reference; one without a registry's host gets the default registry. Raises ValueError."""
-    name, _, digest = text.partition("@")
-    host, path = _split_host(name)
-    path, _, tag = path.partition(":")
-    if not (_REPOSITORY.match(path) and (not tag or _TAG.match(tag)) and (not digest or _DIGEST.match(digest))):
+    parts = _WHOLE.match(text)
+    host, path = _split_host(parts["name"]) if parts else (None, "")
+    if parts is None or not _REPOSITORY.match(path) or not (host is None or _HOST.match(host)):
         raise ValueError(f"{text!r} is not an image's reference: [host/]repository[:tag][@sha256:…]")
+    tag, digest = parts["tag"], parts["digest"]
     if host is None and default_registry:
         host, _, above = default_registry.partition("/")
         path = f"{above}/{path}" if above else path
-    return Reference(host=host, repository=path, tag=tag or (None if digest else "latest"), digest=digest or None)
+    return Reference(host=host, repository=path, tag=tag or (None if digest else "latest"), digest=digest)
 
 
 def _split_host(name: str) -> tuple[str | None, str]:

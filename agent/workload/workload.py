@@ -57,33 +57,17 @@ class Workload:
         boundary: Boundary = _nothing,
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
-        self._node = config.node_name
-        self._topics = config.topics
-        self._retain = retain
-        self._on_change = on_change
-        self._now = now
-        self._trust = Trust(
-            node=self._node,
-            require_signature=config.commands.require_signature,
-            trusted=trusted_checks(config.commands.trusted_keys),
-        )
+        self._node, self._topics, self._now = config.node_name, config.topics, now
+        self._retain, self._on_change = retain, on_change
+        self._trust = _trust(config)
         self._reported: dict[str, AppReport | None] = {}
-        self._ledger = Ledger(store, self._node, boundary=boundary, now=now)
-        self._docker = DockerEngine(config.workload.docker_url)
-        bench = Bench(
-            node=self._node,
-            config=config.workload,
-            ledger=self._ledger,
-            docker=self._docker,
-            boundary=boundary,
-            now=now,
-            report=self._report,
-        )
+        bench = _bench(config, store, boundary=boundary, now=now, report=self._report)
+        self._ledger, self._docker = bench.ledger, bench.docker
         self._gauges = Gauges(bench)
         inquiry = Inquiry(bench, version("millwright"))
         self._reconcile = Reconcile(bench, inquiry, ledger_days=config.commands.ledger_days)
         self._outbox = Outbox(
-            self._ledger, publish=publish, wait_connected=wait_connected, topic_of=self._outcome_topic
+            bench.ledger, publish=publish, wait_connected=wait_connected, topic_of=self._outcome_topic
         )
         self.rejected_commands = 0
         """Messages on a command topic in which not even an id could be read, since the start."""
@@ -141,6 +125,33 @@ class Workload:
 
     def _outcome_topic(self, command_id: str) -> str:
         return self._topics.of(self._node, Kind.OUTCOME, command_id)
+
+
+def _bench(
+    config: Config,
+    store: Store,
+    *,
+    boundary: Boundary,
+    now: Callable[[], datetime],
+    report: Callable[[str, AppReport | None], None],
+) -> Bench:
+    return Bench(
+        node=config.node_name,
+        config=config.workload,
+        ledger=Ledger(store, config.node_name, boundary=boundary, now=now),
+        docker=DockerEngine(config.workload.docker_url),
+        boundary=boundary,
+        now=now,
+        report=report,
+    )
+
+
+def _trust(config: Config) -> Trust:
+    return Trust(
+        node=config.node_name,
+        require_signature=config.commands.require_signature,
+        trusted=trusted_checks(config.commands.trusted_keys),
+    )
 
 
 def _same(said: AppReport | None, report: AppReport | None) -> bool:

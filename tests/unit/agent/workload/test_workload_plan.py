@@ -130,6 +130,11 @@ DEPLOYING: dict[str, tuple[AppRecord, Observed, tuple[Step, ...]]] = {
         sees(container(OLD, "exited")),
         (Advance(stage=Stage.CREATE),),
     ),
+    "what bears its number already goes": (
+        deploying(),
+        sees(RUNS, container(NEW)),
+        (STOP_NEW, REMOVE_NEW, Advance(stage=Stage.CREATE)),
+    ),
     "the new container is made beside the old": (
         deploying(Stage.CREATE),
         sees(RUNS),
