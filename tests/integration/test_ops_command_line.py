@@ -2,17 +2,13 @@
 
 import asyncio
 import json
-import os
-import pty
-import sys
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from msgspec import Struct
 
+from tests.support.command_line import on_a_terminal, run, surroundings
 from tests.support.mosquitto import MosquittoContainer
 from tests.support.ports import free_port
 from tests.support.scripted_node import ScriptedNode, fail, outcome
@@ -23,58 +19,18 @@ from wire.messages import (
     Command,
     Deploy,
     Fault,
-    Gap,
-    GapReason,
     Inspection,
     Outcome,
     Phase,
     Pong,
     Progress,
     Revision,
-    TagBatch,
-    TagValue,
 )
 from wire.topics import Kind, NodeName
 
 FAULT = Fault(
     phase="pull", component="registry", element="hmi:9", category=Category.IMAGE_NOT_FOUND, message="there is no hmi:9"
 )
-
-
-class Ran(Struct, frozen=True):
-    """What became of a process."""
-
-    code: int
-    out: str
-    err: str
-
-
-def command_line(*words: object) -> list[str]:
-    return [sys.executable, "-m", "ops", *map(str, words)]
-
-
-def surroundings(broker: MosquittoContainer, **more: str) -> Mapping[str, str]:
-    ours = {
-        "MILLWRIGHT_BROKER": f"mqtt://127.0.0.1:{broker.broker.port}",
-        "MILLWRIGHT_USERNAME": "ops",
-        "MILLWRIGHT_PASSWORD_FILE": str(broker.broker.password_file),
-    }
-    return {name: value for name, value in os.environ.items() if not name.startswith("MILLWRIGHT_")} | ours | more
-
-
-async def run(environment: Mapping[str, str], *words: object) -> Ran:
-    """Run to the end, off a terminal."""
-    process = await asyncio.create_subprocess_exec(
-        *command_line(*words),
-        env=environment,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    async with asyncio.timeout(40):
-        out, err = await process.communicate()
-    assert process.returncode is not None
-    return Ran(process.returncode, out.decode(), err.decode())
 
 
 async def test_a_deploy_that_succeeds_shows_its_phases_and_exits_0(broker: MosquittoContainer, node: NodeName) -> None:
@@ -239,76 +195,6 @@ async def test_who_may_not_command_is_told_which_rule_is_missing(broker: Mosquit
     assert "topic write mw/v1/+/+/command" in ran.err
 
 
-async def test_status_lists_the_fleet_and_json_has_all_of_it(broker: MosquittoContainer, node: NodeName) -> None:
-    async with ScriptedNode(broker.as_node(node), node):
-        table = await run(surroundings(broker), "status")
-        listed = await run(surroundings(broker), "status", node, "--json")
-        nothing = await run(surroundings(broker), "status", "no/where")
-    [row] = [line for line in table.out.splitlines() if line.startswith(str(node))]
-    assert row.split()[1:3] == ["?", "unknown"]
-    assert f"! {node}: no heartbeat has been seen" in table.out
-    [said] = json.loads(listed.out)["nodes"]
-    assert (said["node"], said["status"], said["presence"]["online"]) == (str(node), "unknown", True)
-    assert (table.code, listed.code, nothing.code) == (0, 0, 1)
-
-
-async def test_tags_print_a_line_a_change_and_say_gaps(broker: MosquittoContainer, node: NodeName) -> None:
-    now = datetime(2026, 5, 4, 8, 30, tzinfo=UTC)
-    lost = Gap(reason=GapReason.SPOOL_FULL, since=now, until=now, first_seq=3, last_seq=4, values=20)
-    values = (TagValue(name="Temp", value=1.5, time=now), TagValue(name="State", value=None, status=0x80050000))
-    said = [
-        TagBatch(epoch="e", plc="p", seq=2, values=values[:1]),
-        TagBatch(epoch="e", plc="p", seq=4, gap=lost),
-        TagBatch(epoch="e", plc="p", seq=6, values=values),
-    ]
-    async with ScriptedNode(broker.as_node(node), node) as scripted:
-        for session in ("plain", "json"):
-            await subscribed(broker, scripted, f"{session}-{node.site}")
-        for batch in said:
-            await scripted.publish(Kind.TAGS, "p", message=batch)
-        plain = await run(surroundings(broker), "tags", node, "--count", 4, "--session", f"plain-{node.site}")
-        words = ("--count", 4, "--session", f"json-{node.site}", "--json")
-        as_json = await run(surroundings(broker), "tags", node, *words)
-    assert plain.code == as_json.code == 0
-    assert plain.out.splitlines() == [
-        "-                        p  Temp  0",
-        "2026-05-04 08:30:00.000  p  Temp  1.5",
-        "2026-05-04 08:30:00.000  p  Temp  1.5",
-        "-                        p  State  null  Bad (0x80050000)",
-    ]
-    assert "the node lost 20 values" in plain.err
-    assert "seq 5 did not reach us" in plain.err
-    lines = [json.loads(line) for line in as_json.out.splitlines()]
-    kinds = [set(line) & {"gap", "missed", "value"} for line in lines]
-    assert kinds == [{"value"}, {"value"}, {"gap"}, {"missed"}, {"value"}, {"value"}]
-    assert lines[3]["missed"] == {"first_seq": 5, "last_seq": 5}
-
-
-async def subscribed(broker: MosquittoContainer, scripted: ScriptedNode, session: str) -> None:
-    """Make a session at the broker, that has seen seq 1 and not acknowledged it."""
-    words = ("tags", scripted.node, "--count", 1, "--session", session)
-    first = TagBatch(epoch="e", plc="p", seq=1, values=(TagValue(name="Temp", value=0),))
-    making = asyncio.create_task(run(surroundings(broker), *words))
-    while not making.done():
-        await scripted.publish(Kind.TAGS, "p", message=first)
-        await asyncio.wait({making}, timeout=0.2)
-    assert making.result().code == 0
-
-
-async def test_an_outcome_is_heard_when_the_node_repeats_it(broker: MosquittoContainer, node: NodeName) -> None:
-    async with ScriptedNode(broker.as_node(node), node) as scripted:
-        asked = asyncio.create_task(run(surroundings(broker), "outcome", "c-5"))
-        end = Outcome(command_id="c-5", node=str(node), seq=3, phase=Phase.SUCCEEDED, at=datetime.now(UTC))
-        while not asked.done():
-            await scripted.publish(Kind.OUTCOME, "c-5", message=end)
-            await asyncio.wait({asked}, timeout=0.3)
-        never = await run(surroundings(broker), "outcome", "c-6", "--timeout", "300ms")
-    assert asked.result().code == 0
-    assert f"✓ {node}  succeeded" in asked.result().out
-    assert never.code == 3
-    assert "--controller" in never.err
-
-
 async def test_on_a_terminal_a_pull_is_a_bar_and_the_end_stays(broker: MosquittoContainer, node: NodeName) -> None:
     def slow_pull(command: Command, _: int) -> list[Outcome]:
         progress = Progress(step="pull", done_bytes=1 << 20, total_bytes=4 << 20)
@@ -331,29 +217,3 @@ async def test_no_color_is_respected_on_a_terminal(broker: MosquittoContainer, n
         _, screen = await on_a_terminal(plain, "status", node)
     assert "unknown" in screen
     assert "\x1b[3" not in screen
-
-
-async def on_a_terminal(environment: Mapping[str, str], *words: object) -> tuple[int, str]:
-    """Run to the end on a terminal of 120 columns."""
-    ours, theirs = pty.openpty()
-    environment = {**environment, "COLUMNS": "120", "LINES": "40"}
-    process = await asyncio.create_subprocess_exec(
-        *command_line(*words), env=environment, stdin=theirs, stdout=theirs, stderr=theirs
-    )
-    os.close(theirs)
-    screen = asyncio.create_task(asyncio.to_thread(_read_all, ours))
-    async with asyncio.timeout(40):
-        code = await process.wait()
-        return code, (await screen).decode()
-
-
-def _read_all(terminal: int) -> bytes:
-    read = b""
-    try:
-        while chunk := os.read(terminal, 65536):
-            read += chunk
-    except OSError:  # how Linux says that the other side is closed
-        pass
-    finally:
-        os.close(terminal)
-    return read
