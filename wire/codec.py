@@ -1,6 +1,7 @@
 """Between messages and bytes: one encoder, typed decoders, and one error for all that can be wrong with a payload."""
 
 import re
+from threading import Lock
 from typing import Any, TypeVar
 
 import msgspec
@@ -15,6 +16,7 @@ _T = TypeVar("_T")
 _MISSING = re.compile("Object missing required field `([^`]+)`")
 _encoder = msgspec.json.Encoder()
 _decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+_making = Lock()
 
 
 class ContractError(Exception):
@@ -66,11 +68,20 @@ def encode(message: msgspec.Struct) -> bytes:
 
 def decode(kind: type[_T], payload: bytes) -> _T:
     """Read a message of `kind`; raises ContractError."""
-    decoder = _decoders.get(kind) or _decoders.setdefault(kind, msgspec.json.Decoder(kind))
     try:
-        return decoder.decode(payload)  # type: ignore[no-any-return]
+        return _decoder_of(kind).decode(payload)  # type: ignore[no-any-return]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ContractError(str(error), element=_path_in(error)) from error
+
+
+def _decoder_of(kind: Any) -> msgspec.json.Decoder[Any]:
+    """Made at first use, by one thread at a time: msgspec keeps what it learns of a Struct on the class while it is
+    still learning, and another thread that met the half of it would crash the process (msgspec 0.22, tried)."""
+    decoder = _decoders.get(kind)
+    if decoder is None:
+        with _making:
+            decoder = _decoders.setdefault(kind, msgspec.json.Decoder(kind))
+    return decoder
 
 
 def encode_command(command: Command) -> bytes:
