@@ -10,6 +10,7 @@ import os
 import signal
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -48,6 +49,8 @@ class Act(Struct, frozen=True, kw_only=True):
     args: Args
     speed: str | None
     """Which revision must be the one that runs; None if nothing may run."""
+    starts: int = 1
+    """How often a container is started for it, in however many lives: a command takes effect once."""
     phase: Phase = Phase.SUCCEEDED
     left: Left = Left.CHANGED
 
@@ -58,7 +61,7 @@ def deploy_over_old(number: int) -> tuple[Act, ...]:
 
 def broken_deploy(number: int) -> tuple[Act, ...]:
     deploy = Deploy(app="press", spec=broken(number))
-    return (Act(args=deploy, speed=OLD, phase=Phase.FAILED, left=Left.ROLLED_BACK),)
+    return (Act(args=deploy, speed=OLD, starts=2, phase=Phase.FAILED, left=Left.ROLLED_BACK),)
 
 
 def restart(_number: int) -> tuple[Act, ...]:
@@ -66,12 +69,12 @@ def restart(_number: int) -> tuple[Act, ...]:
 
 
 def stop_and_start(_number: int) -> tuple[Act, ...]:
-    return (Act(args=Stop(app="press"), speed=None), Act(args=Start(app="press"), speed=OLD))
+    return (Act(args=Stop(app="press"), speed=None, starts=0), Act(args=Start(app="press"), speed=OLD))
 
 
 def remove_and_first_deploy(number: int) -> tuple[Act, ...]:
     deploy = Deploy(app="press", spec=app(f"{number}"))
-    return (Act(args=Remove(app="press"), speed=None), Act(args=deploy, speed=f"{number}"))
+    return (Act(args=Remove(app="press"), speed=None, starts=0), Act(args=deploy, speed=f"{number}"))
 
 
 class Worker:
@@ -97,12 +100,13 @@ class Worker:
 
     def die_and_recover(self, act: Act, kill_at: int) -> bool:
         """Whether the agent came as far as that boundary, and so died."""
-        given = command(self.node, act.args)
+        given, since = command(self.node, act.args), time.time()
         code = self._live(encode_command(given), kill_at)
         assert code in (0, -signal.SIGKILL), self.log()
         if code:
             assert self._live(encode_command(given), NEVER) == 0, self.log()
         self._check(act, given.id)
+        assert self._starts(since) <= act.starts, self.log()
         return code != 0
 
     def _live(self, payload: bytes, kill_at: int) -> int:
@@ -118,6 +122,12 @@ class Worker:
         running = [speed_of(one) for one in there if one["State"]["Running"]]
         assert running == ([] if act.speed is None else [act.speed]), self.log()
         assert len(there) <= 1, self.log()
+
+    def _starts(self, since: float) -> int:
+        """As far as the engine still remembers; it keeps the last 256 events."""
+        filters = {"label": f"millwright={self.node}/press", "event": "start"}
+        events = self._sdk.events(since=f"{since:.6f}", until=f"{time.time():.6f}", filters=filters)
+        return len(list(events))
 
     def log(self) -> str:
         return f"{self.node}\n" + (self.directory / "log").read_text()[-5000:]

@@ -4,6 +4,7 @@ Processes are forked from one that has everything imported already, which takes 
 """
 
 import asyncio
+import faulthandler
 import itertools
 import logging
 import os
@@ -77,6 +78,7 @@ def _give_lives() -> None:
 def _live_and_exit(life: Life) -> None:
     try:
         signal.alarm(_LONGEST_S)
+        faulthandler.enable((Path(life.directory) / "log").open("a"))
         _main(life)
         os._exit(0)
     except BaseException:
