@@ -111,6 +111,15 @@ need_static_busybox() {
     apt_install busybox-static
 }
 
+# What drives the browser is a Node.js of its own, which the packages of a desktop would have brought this along for.
+need_libatomic() {
+    if ldconfig -p | grep -q 'libatomic\.so\.1'; then
+        return
+    fi
+    say "installing Debian's libatomic1: what drives the browser needs it"
+    apt_install libatomic1
+}
+
 need_browser() {
     has chromium || has chromium-browser && return
     local package=chromium
@@ -261,6 +270,7 @@ set_up_test() {
     docker compose version >/dev/null 2>&1 || need docker-compose "brings up compose.yaml" docker-compose
     need debootstrap "makes the base image that the Dockerfile is built from" debootstrap
     need_browser
+    need_libatomic
 }
 
 case "${1:-}" in
