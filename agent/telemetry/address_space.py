@@ -41,7 +41,7 @@ async def variables(session: PlcSession, *, most: int) -> tuple[Found, ...]:
         for (_, path), references in zip(level, below, strict=True):
             for reference in references:
                 node_id = _local(reference)
-                if node_id is None or node_id in seen:
+                if node_id is None or node_id in seen or node_id.NamespaceIndex >= len(session.namespaces):
                     continue
                 seen.add(node_id)
                 name = f"{path}.{reference.BrowseName.Name}".lstrip(".")
@@ -74,8 +74,8 @@ async def _browse(session: PlcSession, nodes: Sequence[ua.NodeId]) -> list[list[
     request = ua.BrowseRequest()
     request.Parameters.NodesToBrowse = [_below(node_id) for node_id in nodes]
     answer: Any = await session.call(request, ua.BrowseResponse)
-    references = [list(result.References or ()) for result in answer.Results]
-    points = {index: result.ContinuationPoint for index, result in enumerate(answer.Results)}
+    references = [list(result.References or ()) for result in answer.Results or ()]
+    points = {index: result.ContinuationPoint for index, result in enumerate(answer.Results or ())}
     while open_points := {index: point for index, point in points.items() if point}:
         points = await _browse_next(session, open_points, references)
     return references
@@ -149,5 +149,5 @@ async def _translate(session: PlcSession, paths: Sequence[ua.BrowsePath]) -> lis
     answer: Any = await session.call(request, ua.TranslateBrowsePathsToNodeIdsResponse)
     return [
         result.Targets[0].TargetId if result.StatusCode.is_good() and result.Targets else None
-        for result in answer.Results
+        for result in answer.Results or ()
     ]

@@ -148,7 +148,8 @@ class Bridge:
 
     async def _find_wanted(self) -> Sequence[Wanted]:
         if not self._plc.tags:
-            return wanted_from(await variables(self._session, most=self._plc.max_tags), self._plc)
+            with self._session.translated("browse"):
+                return wanted_from(await variables(self._session, most=self._plc.max_tags), self._plc)
         return [self._by_uri(tag) for tag in self._wanted.values()]
 
     def _by_uri(self, tag: Wanted) -> Wanted:
@@ -171,7 +172,8 @@ class Bridge:
         served = [handle for handle in self._wanted if handle not in self._refused]
         nodes = [resolve(self._wanted[handle].node_id, self._session.namespaces) for handle in served]
         try:
-            known = dict(zip(served, await properties(self._session, nodes), strict=True))
+            with self._session.translated("describe"):
+                known = dict(zip(served, await properties(self._session, nodes), strict=True))
         except PlcError as error:
             if error.status is None:
                 raise

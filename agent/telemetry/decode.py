@@ -19,6 +19,7 @@ from asyncua.ua.ua_binary import (
     variant_from_binary,
 )
 
+from agent.telemetry.errors import UNREADABLE
 from agent.telemetry.layout import FIXED, STRING, Tail, tail_of
 from agent.telemetry.notification import Change, MalformedError, Notification, Published
 from agent.telemetry.value import number, readable, to_json
@@ -35,9 +36,6 @@ _message_head = struct.Struct("<Iqi").unpack_from
 _EXTENSION_OBJECT = 22
 _ARRAY = 0x80
 
-_BROKEN = (struct.error, IndexError, ValueError, TypeError, KeyError, AttributeError, RecursionError, ua.UaError)
-"""What asyncua and struct raise over bytes that are not what they should be."""
-
 
 def decode_publish(data: bytes) -> Published:
     """Read a PublishResponse; raises MalformedError where not even its sequence number can be read."""
@@ -48,7 +46,7 @@ def decode_publish(data: bytes) -> Published:
         return Published(
             subscription_id=subscription_id, service_result=service_result, notification=_message(data, at)
         )
-    except _BROKEN as error:
+    except UNREADABLE as error:
         raise MalformedError(f"a PublishResponse that can't be read: {error!r}") from error
 
 
@@ -57,7 +55,7 @@ def decode_republish(data: bytes) -> Notification:
     try:
         _, at = _response_header(data)
         return _message(data, at)
-    except _BROKEN as error:
+    except UNREADABLE as error:
         raise MalformedError(f"a RepublishResponse that can't be read: {error!r}") from error
 
 
@@ -69,7 +67,7 @@ def decode_changes(data: bytes, at: int, end: int) -> tuple[list[Change], str | 
         if count * 5 > end - at:
             return changes, f"{count} changes don't fit in {end - at} bytes"
         at = _read_changes(data, at + 4, count, changes)
-    except _BROKEN as error:
+    except UNREADABLE as error:
         return changes, f"change {len(changes)} can't be read: {error!r}"
     if at > end:
         return [], "its changes go past its end"
@@ -140,7 +138,7 @@ def _generic(data: bytes, at: int) -> tuple[Any, int, int]:
     buffer = Buffer(data, at)
     try:
         return to_json(variant_from_binary(buffer).Value), buffer.cur_pos, 0
-    except _BROKEN:
+    except UNREADABLE:
         if data[at] & 0x3F != _EXTENSION_OBJECT:
             raise
         return None, _past_extension_objects(data, at), BAD_DECODING_ERROR

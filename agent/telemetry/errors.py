@@ -1,13 +1,29 @@
 """What goes wrong with a PLC's server, in words that say what to do about it."""
 
+import struct
 from typing import Any
 
 from asyncua import ua
+from asyncua.common.utils import NotEnoughData
 
 from agent.errors import TransientError
 from wire.messages import Category
 
 Codes = ua.StatusCodes
+
+UNREADABLE = (
+    struct.error,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    ua.UaError,
+)
+"""What asyncua and struct raise over bytes that are not what they should be. A server may say anything, and one that
+does must not end the agent."""
 
 
 class PlcError(TransientError):
@@ -54,8 +70,10 @@ def plc_error(error: Exception, *, phase: str, element: str) -> PlcError:
             message = f"{_MEANING.get(error.code, 'the server refuses')} ({status_name(error.code)})"
         case ua.UaError() if "No matching endpoints" in str(error):
             message = _MEANING[Codes.BadSecurityPolicyRejected]
-        case _:
+        case OSError() | ua.UaError() if not isinstance(error, NotEnoughData):
             message = str(error) or type(error).__name__
+        case _:
+            message, status = f"the server's answer can't be read: {error!r}", Codes.BadDecodingError
     return PlcError(message, phase=phase, element=element, status=status if isinstance(status, int) else None)
 
 

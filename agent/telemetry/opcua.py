@@ -20,7 +20,7 @@ from asyncua import Client, ua
 from asyncua.ua.ua_binary import struct_from_binary
 
 from agent.config import PlcConfig
-from agent.telemetry.errors import PlcError, plc_error
+from agent.telemetry.errors import UNREADABLE, PlcError, plc_error
 
 SESSION_KEPT_S = 120.0
 """How long the server is asked to keep a session, and the subscription, that nobody uses."""
@@ -47,7 +47,7 @@ class PlcSession:
 
     async def open(self) -> bool:
         """Connect; True if the server still held the session of last time. Raises PlcError."""
-        with self._translated("connect"):
+        with self.translated("connect"):
             async with asyncio.timeout(4 * self._config.timeout_s):
                 await self._open_channel()
                 resumed = await self._resume()
@@ -56,7 +56,7 @@ class PlcSession:
 
     async def close(self) -> None:
         """Tell the server that the session and its subscription are over, if it still listens; never raises."""
-        with contextlib.suppress(OSError, ua.UaError):
+        with contextlib.suppress(OSError, *UNREADABLE):
             async with asyncio.timeout(CLOSING_S):
                 if self._client.uaclient.has_transport:
                     await self._client.uaclient.close_session(True)
@@ -83,14 +83,14 @@ class PlcSession:
     async def call(self, request: Any, response: type[_T], *, element: str = "") -> _T:
         """One service call; raises PlcError with the StatusCode where the server refuses."""
         data = await self.send(request, element=element)
-        answer: Any = struct_from_binary(response, data)
-        with self._translated(type(request).__name__, element):
+        with self.translated(type(request).__name__, element):
+            answer: Any = struct_from_binary(response, data)
             answer.ResponseHeader.ServiceResult.check()
         return answer  # type: ignore[no-any-return]
 
     async def send(self, request: Any, *, element: str = "", timeout_s: float | None = None) -> Any:
         """One service call, its answer as bytes (a Buffer); `timeout_s` 0 waits for ever. Raises PlcError."""
-        with self._translated(type(request).__name__, element):
+        with self.translated(type(request).__name__, element):
             protocol = self._client.uaclient.protocol
             if protocol is None:
                 raise ConnectionError("not connected")
@@ -104,7 +104,7 @@ class PlcSession:
             ua.ReadValueId(NodeId=node_id, AttributeId=attribute) for node_id, attribute in nodes
         ]
         answer: Any = await self.call(request, ua.ReadResponse)
-        return list(answer.Results)
+        return list(answer.Results or ())
 
     async def _open_channel(self) -> None:
         self.drop()
@@ -149,15 +149,16 @@ class PlcSession:
         return time.monotonic() + 0.75 * float(self._client.secure_channel_timeout) / 1000
 
     async def _renew(self) -> None:
-        with self._translated("renew channel"):
+        with self.translated("renew channel"):
             await self._client.open_secure_channel(renew=True)
             self._client.uaclient.revolve_security_token()
 
     @contextlib.contextmanager
-    def _translated(self, phase: str, element: str = "") -> Iterator[None]:
+    def translated(self, phase: str, element: str = "") -> Iterator[None]:
+        """What the socket, asyncua or a senseless answer raises within it leaves as a PlcError."""
         try:
             yield
-        except (OSError, TimeoutError, ua.UaError) as error:
+        except (OSError, *UNREADABLE) as error:
             raise plc_error(error, phase=phase, element=element or self._config.url) from error
 
 

@@ -172,7 +172,7 @@ class Subscription:
             request.Parameters.TimestampsToReturn = ua.TimestampsToReturn.Source
             request.Parameters.ItemsToCreate = list(portion)
             answer: Any = await session.call(request, ua.CreateMonitoredItemsResponse)
-            return list(answer.Results)
+            return list(answer.Results or ())
 
         results = await in_chunks(list(items.values()), create)
         return {

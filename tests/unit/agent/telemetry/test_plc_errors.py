@@ -2,6 +2,7 @@
 
 import pytest
 from asyncua import ua
+from asyncua.common.utils import NotEnoughData
 
 from agent.telemetry.errors import Codes, plc_error
 
@@ -16,6 +17,8 @@ from agent.telemetry.errors import Codes, plc_error
         (TimeoutError(), "no answer in time", Codes.BadTimeout),
         (ConnectionRefusedError(111, "refused"), "refused", None),
         (ConnectionResetError(), "ConnectionResetError", None),
+        (NotEnoughData("4 wanted"), "can't be read", Codes.BadDecodingError),
+        (ValueError("24 is not a valid NodeIdType"), "can't be read", Codes.BadDecodingError),
     ],
 )
 def test_what_was_raised_is_said(raised: Exception, said: str, status: int | None) -> None:
