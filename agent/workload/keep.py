@@ -77,7 +77,7 @@ def _kept_up(revision: AppRevision, spec: ContainerSpec, observed: Observed, now
     if reason is None:
         return ()
     if container is not None and container.state == "created" and observed.attempts.reason == _MISSING:
-        return (Start(id=container.id),)  # the attempt that made it goes on
+        return (Repair(reason=reason, fresh=False), Start(id=container.id))
     if container is not None and container.state == "removing":
         return (Wait(until=now + timedelta(seconds=1)),)
     due = observed.attempts.not_before

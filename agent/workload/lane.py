@@ -117,11 +117,13 @@ class Lane:
         steps = plan(record, observed, now)
         self._report(record, observed, now)
         acts = [step for step in steps if not isinstance(step, Wait)]
+        repairing = False
         for step in acts:
+            repairing = repairing or isinstance(step, Repair)
             try:
                 record = await self._do(step, record)
             except AgentError as error:
-                return await self._failed(error, record)
+                return await self._failed(error, record, repairing=repairing)
         if acts:
             self._trouble, self._stumbles = None, 0
             return now
@@ -163,6 +165,8 @@ class Lane:
                 await act(step, self.app, self._bench)
             case Pull(reference=reference):
                 self._fetch.start(reference)
+            case Repair(fresh=False):
+                pass
             case Repair(reason=reason):
                 _log.info("app_repaired", app=self.app, reason=reason, attempt=self._attempts.failures + 1)
                 self._attempts = once_more(self._attempts, at=self._bench.now(), reason=reason)
@@ -194,16 +198,16 @@ class Lane:
             case _ as never:
                 assert_never(never)
 
-    async def _failed(self, error: AgentError, record: AppRecord) -> datetime:
+    async def _failed(self, error: AgentError, record: AppRecord, *, repairing: bool) -> datetime:
         """A step failed: what may pass is tried again; anything else fails the job, or waits for its back-off."""
         if isinstance(error, TransientError):
             return self._stumbled(error)
-        if record.job is not None:
+        if record.job is not None and not repairing:
             await self._journal.note(error.fault, record)
             return self._bench.now()
         _log.warning("app_not_repaired", app=self.app, phase=error.phase, reason=str(error))
         self._attempts = once_more(self._attempts, at=self._bench.now(), reason=str(error))
-        return self._attempts.not_before or self._bench.now()
+        return self._bench.now() if record.job else self._attempts.not_before or self._bench.now()
 
     def _stumbled(self, error: AgentError) -> datetime:
         if self._trouble != error.fault:

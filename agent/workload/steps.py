@@ -60,9 +60,11 @@ class Remove(Struct, frozen=True, kw_only=True):
 
 
 class Repair(Struct, frozen=True, kw_only=True):
-    """Count an attempt to bring the app back; what is done follows."""
+    """The rest of this turn's steps are an attempt to bring the app back: if one fails, no command fails for it."""
 
     reason: str
+    fresh: bool = True
+    """False: the attempt that made the container goes on, and is not counted again."""
 
 
 class Fail(Struct, frozen=True, kw_only=True):

@@ -55,14 +55,16 @@ class World:
         """Observe, plan and do, as a lane does; returns the record and whether there was anything to do but wait."""
         steps = plan(record, self.observed(), self.now)
         acts = [step for step in steps if not isinstance(step, Wait)]
+        repairing = False
         for number, step in enumerate(acts):
             if number == die_after:
                 break
+            repairing = repairing or isinstance(step, Repair)
             self.now += timedelta(seconds=STEP_S)
             try:
                 record = self._do(step, record)
             except RefusedError as error:
-                return self._refused(record, str(error)), True
+                return self._refused(record, str(error), repairing=repairing), True
         if die_after is not None:
             self._pull, self._attempts = None, Attempts()
         waits = [step.until for step in steps if isinstance(step, Wait)]
@@ -79,8 +81,8 @@ class World:
             attempts=self._attempts,
         )
 
-    def _refused(self, record: AppRecord, reason: str) -> AppRecord:
-        if record.job is not None:
+    def _refused(self, record: AppRecord, reason: str, *, repairing: bool) -> AppRecord:
+        if record.job is not None and not repairing:
             return failing(record, _fault(reason), self.now)
         self._attempts = once_more(self._attempts, at=self.now, reason=reason)
         return record
@@ -91,7 +93,7 @@ class World:
                 self._act(step)
             case Pull(reference=reference):
                 self._fetch(reference)
-            case Repair(reason=reason):
+            case Repair(reason=reason, fresh=True):
                 self._attempts = once_more(self._attempts, at=self.now, reason=reason)
             case Resolve(revision=number, container=container, image=image):
                 self._pull = None

@@ -5,7 +5,7 @@ Hypothesis makes the states; `tests/support/workload_world.py` is the model that
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as some
 from msgspec.structs import replace
 
@@ -111,7 +111,7 @@ def test_app_comes_to_be_as_desired_from_any_state(
     desired_holds(world, settle(world, known, dies))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(
     there=some_containers,
     goal=some.sampled_from([Goal.RUNNING, Goal.STOPPED]),
@@ -121,6 +121,15 @@ def test_app_comes_to_be_as_desired_from_any_state(
     first=some.booleans(),
     dies=deaths,
 )
+@example(
+    there=(),
+    goal=Goal.RUNNING,
+    args=Deploy(app="press", spec=app_spec("2")),
+    new=Fate.WELL,
+    old=Fate.PORT_TAKEN,
+    first=False,
+    dies=[],
+)  # an old revision that can't be repaired must not fail the deployment that replaces it
 def test_every_command_ends_once_and_leaves_what_it_says(  # noqa: PLR0917  what Hypothesis draws
     there: tuple[Container, ...],
     goal: Goal,

@@ -45,7 +45,7 @@ KEEPING: dict[str, tuple[AppRecord, Observed, tuple[Step, ...]]] = {
     "and then started, as one attempt": (
         record(OLD),
         sees(container(OLD, "created"), attempts=Attempts(failures=1, last_at=NOW, reason=MISSING)),
-        (START_OLD,),
+        (Repair(reason="its container was never started", fresh=False), START_OLD),
     ),
     "a missing image is fetched first": (record(OLD), Observed(), (Pull(reference="press:1"),)),
     "by its digest where it has one": (
