@@ -43,10 +43,3 @@ def portable(node_id: ua.NodeId, namespaces: Sequence[str]) -> str:
         return text
     uri = namespaces[node_id.NamespaceIndex].replace("%", "%25").replace(";", "%3B")
     return f"nsu={uri};{text.partition(';')[2]}"
-
-
-def short_name(text: str) -> str:
-    """What a tag is called when nobody named it: the identifier alone."""
-    identifier = text.split(";", 1)[1] if text.startswith(("ns=", "nsu=")) and ";" in text else text
-    kind, found, name = identifier.partition("=")
-    return name if found and kind == "s" else identifier

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from agent.config import PlcConfig
-from agent.telemetry.nodeid import short_name
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -31,7 +30,7 @@ def wanted_of(config: PlcConfig) -> tuple[Wanted, ...]:
     """The tags that the configuration names."""
     return tuple(
         Wanted(
-            name=tag.name or short_name(tag.node_id),
+            name=tag.known_as,
             node_id=tag.node_id,
             sampling_interval_ms=config.sampling_interval_ms
             if tag.sampling_interval_ms is None

@@ -12,6 +12,7 @@ from agent.config import TagConfig
         ("nsu=http://vendor/plc;s=Press.Temperature", "Press.Temperature"),
         ("ns=2;s=a;b=c", "a;b=c"),
         ("s=s=x", "s=x"),
+        ("s=plain", "plain"),
         ("ns=2;i=1007", "i=1007"),
         ("i=2258", "i=2258"),
     ],

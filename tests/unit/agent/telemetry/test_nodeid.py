@@ -3,7 +3,7 @@
 import pytest
 from asyncua import ua
 
-from agent.telemetry.nodeid import NodeIdError, portable, resolve, short_name
+from agent.telemetry.nodeid import NodeIdError, portable, resolve
 
 NAMESPACES = ["http://opcfoundation.org/UA/", "urn:server", "urn:plc;v=2%", "urn:press"]
 
@@ -36,17 +36,3 @@ def test_portable_form_survives_another_order_of_namespaces(text: str) -> None:
     moved = [NAMESPACES[0], NAMESPACES[3], NAMESPACES[2]]
     assert portable(resolve(text, NAMESPACES), NAMESPACES) == text
     assert portable(resolve(text, moved), moved) == text
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("nsu=urn:press;s=Press.Temperature", "Press.Temperature"),
-        ("ns=2;s=a;b=c", "a;b=c"),
-        ("ns=2;i=77", "i=77"),
-        ("i=2258", "i=2258"),
-        ("s=plain", "plain"),
-    ],
-)
-def test_short_name_is_the_identifier(text: str, expected: str) -> None:
-    assert short_name(text) == expected
