@@ -9,6 +9,7 @@ from agent.telemetry.chunks import in_chunks
 from agent.telemetry.nodeid import portable
 from agent.telemetry.opcua import PlcSession
 from agent.telemetry.tags import Found
+from agent.telemetry.value import to_json
 
 _OBJECTS = ua.NodeId(ua.ObjectIds.ObjectsFolder)
 _SERVER = ua.NodeId(ua.ObjectIds.Server)
@@ -20,9 +21,9 @@ class Properties:
     """What the server says of one variable; None where it says nothing."""
 
     def __init__(self, data_type: str | None, description: str | None, unit: str | None, limits: Any) -> None:
-        self.data_type = data_type
-        self.description = description
-        self.unit = unit
+        self.data_type = to_json(data_type)
+        self.description = to_json(description)
+        self.unit = to_json(unit)
         self.low = None if limits is None else float(limits.Low)
         self.high = None if limits is None else float(limits.High)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from agent.config import PlcConfig
+from agent.telemetry.value import readable
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -54,7 +55,7 @@ def wanted_from(found: Sequence[Found], config: PlcConfig) -> tuple[Wanted, ...]
 def _names(found: Iterable[Found]) -> Iterable[str]:
     taken: set[str] = set()
     for node in found:
-        identifier = node.node_id.rpartition(";s=")[2] if ";s=" in node.node_id else node.path
-        name = identifier if identifier not in taken else node.node_id
+        identifier = readable(node.node_id.rpartition(";s=")[2] if ";s=" in node.node_id else node.path)
+        name = identifier if identifier not in taken else readable(node.node_id)
         taken.add(name)
         yield name

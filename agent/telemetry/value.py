@@ -66,20 +66,20 @@ def _of_ua_type(value: Any) -> Any:  # noqa: PLR0911 (a table of types)
         case uuid.UUID():
             return str(value)
         case ua.NodeId():
-            return value.to_string()
+            return readable(value.to_string())
         case ua.LocalizedText():
-            return value.Text
+            return to_json(value.Text)
         case ua.QualifiedName():
-            return f"{value.NamespaceIndex}:{value.Name}" if value.NamespaceIndex else value.Name
+            return to_json(f"{value.NamespaceIndex}:{value.Name}" if value.NamespaceIndex else value.Name)
         case ua.StatusCode():
             return value.value
         case ua.Variant() | ua.XmlElement():
             return to_json(value.Value)
         case ua.ExtensionObject():
-            return None if value.Body is None else {"TypeId": value.TypeId.to_string(), "Body": to_json(value.Body)}
+            return None if value.Body is None else {"TypeId": to_json(value.TypeId), "Body": to_json(value.Body)}
         case _ if is_dataclass(value):
             return {
                 field.name: to_json(getattr(value, field.name)) for field in fields(value) if field.name != "Encoding"
             }
         case _:
-            return str(value)
+            return readable(str(value))

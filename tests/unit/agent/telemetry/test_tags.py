@@ -39,3 +39,8 @@ def test_no_two_found_tags_share_a_name() -> None:
 def test_no_more_than_max_tags_are_wanted() -> None:
     found = [Found(node_id=f"nsu=urn:x;i={number}", path=f"T{number}") for number in range(9)]
     assert len(wanted_from(found, PlcConfig(name="p", url=URL, max_tags=4))) == 4
+
+
+def test_a_name_that_is_not_utf8_can_be_sent() -> None:
+    found = [Found(node_id="nsu=urn:x;s=Temp\udcb0C", path=""), Found(node_id="nsu=urn:x;i=7", path="Temp\udcb0F")]
+    assert [tag.name for tag in wanted_from(found, PlcConfig(name="p", url=URL))] == ["Temp�C", "Temp�F"]
