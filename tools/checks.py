@@ -27,9 +27,10 @@ STATIC = {
     "imports": (BIN / "lint-imports",),
 }
 TESTS = {
-    "unit": "tests/unit",
-    "integration": "tests/integration",
-    "end to end": "tests/e2e",
+    "unit": ("tests/unit",),
+    "properties": ("tests/unit", "-m", "hypothesis", "--hypothesis-profile=thorough"),
+    "integration": ("tests/integration",),
+    "end to end": ("tests/e2e",),
 }
 QUICK = ("unit",)
 
@@ -78,7 +79,7 @@ def tests(name: str) -> Result:
     """Run a folder of tests; one that ends without a report, or runs no test, has failed."""
     report = REPORTS / f"{name.replace(' ', '-')}.xml"
     report.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", TESTS[name], f"--junit-xml={report}", "--durations=5"]
+    command = [sys.executable, "-m", "pytest", *TESTS[name], f"--junit-xml={report}", "--durations=5"]
     code, seconds = run(name, command)
     result = read(report, name, seconds) if report.exists() else Result(name=name, failed=1, seconds=seconds)
     if code != 0 and not result.failed:

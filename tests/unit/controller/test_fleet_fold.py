@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -171,7 +171,6 @@ def test_the_last_phase_of_a_command_stands_in_any_order(order: list[int], again
     assert [fact.value.seq for fact in view.outcomes] == [4]
 
 
-@settings(max_examples=20)
 @given(st.permutations(range(LATEST_OUTCOMES + 5)))
 def test_the_newest_commands_are_held_in_any_order(order: list[int]) -> None:
     view = folded(*(event(outcome(0, f"c{number}", at=number)) for number in order))

@@ -1,7 +1,7 @@
 """Ids of commands: UUIDv7, names of the contract, in the order in which they were made."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.ids import new_command_id, uuid7
@@ -17,7 +17,6 @@ def test_it_is_the_rfc_s_example() -> None:
     assert str(uuid7(0x017F22E279B0, random)) == "017f22e2-79b0-7cc3-98c4-dc0c0c07398f"
 
 
-@settings(max_examples=30, deadline=None)
 @given(moments, randoms)
 def test_version_and_variant_are_those_of_a_uuid_7(moment: int, random: bytes) -> None:
     made = uuid7(moment, random)
@@ -26,7 +25,6 @@ def test_version_and_variant_are_those_of_a_uuid_7(moment: int, random: bytes) -
     assert is_name(str(made))
 
 
-@settings(max_examples=30, deadline=None)
 @given(moments, moments, randoms, randoms)
 def test_they_sort_by_time(one: int, other: int, first: bytes, second: bytes) -> None:
     if one != other:

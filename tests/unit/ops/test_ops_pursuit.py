@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.pursuit import Pursuit, pursue, take
@@ -69,7 +69,6 @@ def test_nothing_follows_an_end() -> None:
     assert take(ended, said(9, Phase.RUNNING)) is ended
 
 
-@settings(max_examples=50, deadline=None)
 @given(
     st.permutations(
         [said(0, Phase.ACCEPTED), said(1, Phase.RUNNING), said(2, Phase.RUNNING), said(3, Phase.SUCCEEDED)] * 2

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from wire.continuity import Arrival, Position, arrive
@@ -94,7 +94,6 @@ def test_a_new_epoch_begins_anew() -> None:
     assert position == Position(epoch="f", last_seq=1)
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.permutations(range(8)), st.data())
 def test_however_they_come_each_is_new_once_and_nothing_is_missing_in_the_end(
     order: list[int], data: st.DataObject

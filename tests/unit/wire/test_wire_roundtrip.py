@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import inspect
 
@@ -76,11 +76,7 @@ WITH_LIMITS: dict[type[inspect.Type], Callable[[Any], st.SearchStrategy[Any]]] =
 }
 
 
-quickly = settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
-
-
 @pytest.mark.parametrize("kind", MESSAGES, ids=lambda kind: kind.__name__)
-@quickly
 @given(data=st.data())
 def test_a_message_is_read_as_it_was_written(kind: type[msgspec.Struct], data: st.DataObject) -> None:
     message = data.draw(drawn(kind))
@@ -88,7 +84,6 @@ def test_a_message_is_read_as_it_was_written(kind: type[msgspec.Struct], data: s
 
 
 @pytest.mark.parametrize("verb", VERBS)
-@quickly
 @given(data=st.data())
 def test_a_command_is_read_as_it_was_written(verb: str, data: st.DataObject) -> None:
     command = Command(

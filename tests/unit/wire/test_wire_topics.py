@@ -1,7 +1,7 @@
 """Every topic is built and parsed in one place, and the two agree."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from wire.topics import EVERY, NAMES_BEHIND, Address, Kind, NodeName, Topics, is_name, matches
@@ -12,7 +12,6 @@ PRESS = NodeName("plant-a", "press-1")
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True)
 nodes = st.builds(NodeName, names, names)
 tag_names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=50)
-quickly = settings(max_examples=20, deadline=None)
 roots = st.lists(names, min_size=1, max_size=3).map("/".join)
 
 
@@ -25,21 +24,18 @@ def addresses(draw: st.DrawFn) -> Address:
     return Address(draw(nodes), kind, behind)
 
 
-@quickly
 @given(roots, addresses())
 def test_every_topic_that_is_built_is_parsed_back(root: str, address: Address) -> None:
     topics = Topics(root)
     assert topics.parse(topics.of(address.node, address.kind, *address.names)) == address
 
 
-@quickly
 @given(addresses(), addresses())
 def test_two_addresses_never_share_a_topic(one: Address, other: Address) -> None:
     same = TOPICS.of(one.node, one.kind, *one.names) == TOPICS.of(other.node, other.kind, *other.names)
     assert same == (one == other)
 
 
-@quickly
 @given(addresses())
 def test_a_topic_is_one_that_a_broker_takes(address: Address) -> None:
     topic = TOPICS.of(address.node, address.kind, *address.names)
@@ -48,7 +44,6 @@ def test_a_topic_is_one_that_a_broker_takes(address: Address) -> None:
     assert topic.isascii()
 
 
-@quickly
 @given(st.text(max_size=120))
 def test_a_topic_that_is_parsed_is_the_one_that_would_be_built(rest: str) -> None:
     topic = f"mw/v1/{rest}"

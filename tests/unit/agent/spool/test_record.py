@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.spool.record import Record, parts
@@ -30,7 +30,6 @@ def test_a_single_value_is_never_taken_apart() -> None:
     assert len(parts(batch("x" * 1000), max_payload_bytes=100)) == 1
 
 
-@settings(max_examples=30)
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=40))
 def test_parts_have_all_values_in_order_under_names_without_a_hole(texts: list[str]) -> None:
     found = parts(batch(*texts, gap=GAP), max_payload_bytes=300)

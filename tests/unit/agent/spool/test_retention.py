@@ -162,13 +162,11 @@ gaps = st.builds(
 )
 
 
-@settings(max_examples=30)
 @given(gaps, gaps, gaps)
 def test_merging_is_associative(a: Gap, b: Gap, c: Gap) -> None:
     assert merged(merged(a, b), c) == merged(a, merged(b, c))
 
 
-@settings(max_examples=50)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 3000), st.integers(0, 300)), max_size=40))
 def test_a_drop_frees_what_it_must_or_leaves_nothing_but_markers(drawn: list[tuple[str, int, int]]) -> None:
     log = [held(n, plc, size=size, at=at(age)) for n, (plc, size, age) in enumerate(drawn)]
@@ -285,10 +283,9 @@ class LogAndSubscriber(RuleBasedStateMachine):
 
 
 TestLogAndSubscriber = LogAndSubscriber.TestCase
-TestLogAndSubscriber.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+TestLogAndSubscriber.settings = settings(stateful_step_count=30)
 
 
-@settings(max_examples=50)
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.booleans()), min_size=1, max_size=30), st.data())
 def test_without_a_delivery_every_seq_is_in_one_place_exactly(
     drawn: list[tuple[str, bool]], data: st.DataObject

@@ -1,6 +1,6 @@
 """A cursor moves only over what is acknowledged without a hole."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.spool.window import Window
@@ -38,7 +38,6 @@ def test_positions_may_have_holes_where_records_gave_way() -> None:
     assert window.prefix == 90
 
 
-@settings(max_examples=30)
 @given(st.lists(st.integers(1, 50), min_size=1, unique=True), st.data())
 def test_the_prefix_is_the_longest_acknowledged_run(drawn: list[int], data: st.DataObject) -> None:
     positions = sorted(drawn)

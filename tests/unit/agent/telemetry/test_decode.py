@@ -12,7 +12,7 @@ import pytest
 from asyncua import ua
 from asyncua.common.utils import Buffer
 from asyncua.ua.ua_binary import struct_from_binary, struct_to_binary
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent.telemetry.decode import BAD_DECODING_ERROR, decode_changes, decode_publish, decode_republish
@@ -116,7 +116,6 @@ def items(draw: st.DrawFn) -> ua.MonitoredItemNotification:
     return ua.MonitoredItemNotification(ClientHandle=draw(st.integers(0, 2**32 - 1)), Value=value)
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.lists(items(), max_size=8))
 @example([item(1, float("nan"), Type.Double), item(2, float("-inf"), Type.Float), item(3, None, Type.String)])
 def test_any_notification_is_decoded_as_asyncua_decodes_it(given_items: list[ua.MonitoredItemNotification]) -> None:
@@ -126,7 +125,6 @@ def test_any_notification_is_decoded_as_asyncua_decodes_it(given_items: list[ua.
     assert changes == by_asyncua(body)
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.lists(items(), min_size=1, max_size=4), st.data())
 def test_mutilated_notifications_never_raise(found: list[ua.MonitoredItemNotification], data: st.DataObject) -> None:
     body = bytearray(body_of(found))
