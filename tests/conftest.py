@@ -1,6 +1,7 @@
 """What every test may ask for. The real parts stand in `tests/support` and are started on demand."""
 
 import itertools
+import os
 
 import pytest
 
@@ -11,6 +12,6 @@ _numbers = itertools.count(1)
 
 @pytest.fixture
 def node() -> NodeName:
-    """A node of this test alone, so that what one test leaves retained at the broker is not the next one's."""
+    """A node of this test alone: what it leaves at broker and engine is not the next one's, nor another run's."""
     number = next(_numbers)
-    return NodeName(f"plant-{number}", f"press-{number}")
+    return NodeName(f"plant-{os.getpid()}-{number}", f"press-{number}")
