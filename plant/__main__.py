@@ -28,7 +28,7 @@ def demo(
     console = Console()
     try:
         held = asyncio.run(run(console, once=once, page=page))
-    except KeyboardInterrupt:
+    except asyncio.CancelledError:
         raise typer.Exit(130) from None
     raise typer.Exit(0 if held else 1)
 

@@ -12,7 +12,7 @@ import aiodocker
 from rich.console import Console
 
 from ops.client import NoAnswerError, OpsClient
-from plant.demo.example import build_images, remove_images
+from plant.demo.example import APP, build_images, remove_images
 from plant.demo.promises import PROMISES, Shown, Stage
 from plant.witness import Witness
 from plant.works import Works, WorksPlan
@@ -22,7 +22,11 @@ NODES = (NodeName("demo-north", "press-1"), NodeName("demo-north", "press-2"), N
 
 
 async def run(console: Console, *, once: bool, page: str) -> bool:
-    """Show everything; True when every promise held. What was started is gone on return, whatever happened."""
+    """Show everything; True when every promise held. What was started is gone on return, whatever happened.
+
+    Cancelled by SIGINT or SIGTERM; ending takes some seconds, and a second signal does not cut it short.
+    """
+    _cancel_on_signal(console)
     directory = Path(tempfile.mkdtemp(prefix="millwright-demo-"))
     held = False
     try:
@@ -31,13 +35,38 @@ async def run(console: Console, *, once: bool, page: str) -> bool:
             held = await _show_all(console, stage)
             await _show_fleet(console, stage)
             if not once:
-                await _until_told(console)
+                _show_how_to_go_on(console, stage)
+                await _until_signalled()
     finally:
         if held or not once:
             shutil.rmtree(directory)
         else:
             console.print(f"The logs of every process: {directory / 'logs'}")
     return held
+
+
+def _cancel_on_signal(console: Console) -> None:
+    loop, task, told = asyncio.get_running_loop(), asyncio.current_task(), False
+
+    def end() -> None:
+        nonlocal told
+        if task is not None and not told:
+            told = True
+            console.print("\nEnding everything …")
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, end)
+
+
+async def _until_signalled() -> None:
+    """Wait for the signal; it is how this is meant to end, so it ends the wait and nothing else."""
+    task = asyncio.current_task()
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        if task is None or task.uncancel() > 0:
+            raise
 
 
 async def _set_up(stack: AsyncExitStack, console: Console, plan: WorksPlan) -> Stage:
@@ -75,11 +104,15 @@ async def _show_fleet(console: Console, stage: Stage) -> None:
     console.print(f"\nThe fleet's page: {stage.works.page_url}", highlight=False, soft_wrap=True)
 
 
-async def _until_told(console: Console) -> None:
-    console.print("Everything stays up until Ctrl-C.")
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    await stop.wait()
-    console.print("\nEnding everything …")
+def _show_how_to_go_on(console: Console, stage: Stage) -> None:
+    broker = stage.works.broker_for("ops")
+    console.print(
+        f"""Everything stays up until Ctrl-C. In another terminal:
+
+    export MILLWRIGHT_BROKER={broker} MILLWRIGHT_USERNAME=ops MILLWRIGHT_PASSWORD_FILE={broker.password_file}
+    .venv/bin/millwright status {stage.nodes[0]}
+    .venv/bin/millwright tags {stage.nodes[0]} --count 20
+    .venv/bin/millwright restart {stage.nodes[0]} {APP}""",
+        highlight=False,
+        soft_wrap=True,
+    )
