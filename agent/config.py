@@ -60,7 +60,8 @@ class MqttConfig(Broker, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Commands published while the node was away wait so long at the broker."""
     will_delay_s: Annotated[int, Meta(ge=0, le=86400)] = 5
     """A reconnect within this time is not announced as a loss."""
-    reconnect: Spread = Spread()
+    reconnect: Spread = Spread(first_s=10.0)
+    """A broker that comes back finds the fleet spread over 10 s, and not at its door all at once."""
     """How attempts are spread after a loss, so that a fleet doesn't come back as one storm."""
 
 
