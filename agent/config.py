@@ -53,6 +53,24 @@ class NodeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What every topic begins with; the same for the whole fleet."""
 
 
+class BrokerSpread(Spread, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """As a `Spread`; the fleet's broker has many at its door."""
+
+    first_s: Annotated[float, Meta(ge=0, le=86400)] = 10.0
+    """The first attempt after a loss comes within this time."""
+
+
+class PlcSpread(Spread, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """As a `Spread`; a PLC has few, and its queues are short."""
+
+    first_s: Annotated[float, Meta(ge=0, le=86400)] = 1.0
+    """The first attempt after a loss comes within this time."""
+    longest_s: Annotated[float, Meta(gt=0, le=86400)] = 30.0
+    """No two attempts are further apart."""
+    settled_after_s: Annotated[float, Meta(ge=0, le=86400)] = 30.0
+    """A connection that lasted so long starts the next series afresh."""
+
+
 class MqttConfig(Broker, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The broker, and how long it should remember this node."""
 
@@ -60,7 +78,7 @@ class MqttConfig(Broker, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Commands published while the node was away wait so long at the broker."""
     will_delay_s: Annotated[int, Meta(ge=0, le=86400)] = 5
     """A reconnect within this time is not announced as a loss."""
-    reconnect: Spread = Spread(first_s=10.0)
+    reconnect: BrokerSpread = BrokerSpread()
     """A broker that comes back finds the fleet spread over 10 s, and not at its door all at once."""
     """How attempts are spread after a loss, so that a fleet doesn't come back as one storm."""
 
@@ -144,7 +162,7 @@ class PlcConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How often the server looks at each tag."""
     timeout_s: Positive = 10.0
     """How long one request to the server may take."""
-    reconnect: Spread = Spread(first_s=1.0, longest_s=30.0, settled_after_s=30.0)
+    reconnect: PlcSpread = PlcSpread()
     """How attempts are spread after a loss."""
     tags: tuple[TagConfig, ...] = ()
     """The tags that are wanted; left out, every variable below the server's Objects folder that isn't OPC UA's own."""
