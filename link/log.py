@@ -41,6 +41,8 @@ def _send_to_stderr(foreign: list[Any], threshold: int) -> None:
 
 
 def _rendering() -> list[Any]:
+    """A trace says where, not with what: structlog would add every local variable, passwords among them."""
     if sys.stderr.isatty():
-        return [structlog.dev.ConsoleRenderer()]
-    return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+    tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    return [structlog.processors.ExceptionRenderer(tracebacks), structlog.processors.JSONRenderer()]

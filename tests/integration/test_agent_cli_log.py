@@ -15,6 +15,7 @@ from agent.config import LogLevel
 from link.log import set_up_logging
 
 set_up_logging(LogLevel.{level})
+password = "-".join(("open", "sesame"))
 log = structlog.get_logger("agent.test")
 for level in ("debug", "info", "warning", "error"):
     getattr(log, level)("said", number=1)
@@ -64,6 +65,10 @@ def test_trace_stays_on_the_line_of_its_event() -> None:
     assert "ZeroDivisionError" in str(entry["exception"])
 
 
+def test_trace_does_not_tell_what_variables_held() -> None:
+    assert "open-sesame" not in str(said("DEBUG"))
+
+
 def test_terminal_gets_words_instead_of_json() -> None:
     ours, theirs = pty.openpty()
     subprocess.run([sys.executable, "-c", SAY.format(level="ERROR")], stderr=theirs, timeout=60, check=True)
@@ -71,4 +76,6 @@ def test_terminal_gets_words_instead_of_json() -> None:
     text = os.read(ours, 100_000).decode()
     os.close(ours)
     assert "said" in text
+    assert "ZeroDivisionError" in text
+    assert "open-sesame" not in text
     assert not text.startswith("{")
