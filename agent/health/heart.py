@@ -49,8 +49,7 @@ class Heart:
         self._life = _life_of(config)
         self._topic = config.topics.of(config.node_name, Kind.HEALTH)
         self._retain = retain
-        self._machine = Machine(Path(config.node.data_dir))
-        self._host = Source("host", self._machine.measure)
+        self._host = Source("host", Machine(Path(config.node.data_dir)).measure)
         self._engine = Source("engine", engine)
         self._apps = Source("apps", apps)
         self._plcs = plcs
@@ -66,17 +65,14 @@ class Heart:
     async def run(self) -> None:
         """Beat until cancelled."""
         _log.info("heart_started", epoch=self._life.epoch, period_s=self._life.period_s)
-        try:
-            async with asyncio.TaskGroup() as group:
-                while True:
-                    started_s = time.monotonic()
-                    self._wanted.clear()
-                    await self._ask(group)
-                    self._beat()
-                    await asyncio.sleep(REST_S)
-                    await self._wait_until(started_s + self._life.period_s)
-        finally:
-            self._machine.close()
+        async with asyncio.TaskGroup() as group:
+            while True:
+                started_s = time.monotonic()
+                self._wanted.clear()
+                await self._ask(group)
+                self._beat()
+                await asyncio.sleep(REST_S)
+                await self._wait_until(started_s + self._life.period_s)
 
     async def _ask(self, group: asyncio.TaskGroup) -> None:
         asked = (source.ask(group) for source in (self._host, self._engine, self._apps))

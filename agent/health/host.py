@@ -1,14 +1,16 @@
 """The machine that the agent runs on, measured with psutil.
 
-Disks and sensors can hang (a network mount, a stuck bus), so everything is measured in one thread of its own: a
-measurement that hangs is cancelled by the caller, the one behind it waits, and nobody else's thread is taken.
+Disks and sensors can hang (a network mount, a stuck bus), so every measurement runs in a thread of its own, one at a
+time. The thread is a daemon, because an executor's would be waited for when the process ends.
 """
 
 import asyncio
+import contextlib
 import math
 import os
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -24,16 +26,26 @@ class Machine:
 
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="machine")
         self._cpu = cpu_seconds()
+        self._under_way: asyncio.Future[Host] | None = None
 
     async def measure(self) -> Host:
-        """Measure everything now. Raises OSError where the kernel refuses to say."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._measure)
+        """Measure everything now. Raises OSError where the kernel refuses to say, or hasn't said when last asked."""
+        if self._under_way is not None and not self._under_way.done():
+            raise OSError("the last measurement hangs")
+        self._under_way = answer = asyncio.get_running_loop().create_future()
+        answer.add_done_callback(lambda done: done.exception())  # whoever asked may have given up
+        threading.Thread(target=self._answer, args=(answer,), name="machine", daemon=True).start()
+        return await asyncio.shield(answer)
 
-    def close(self) -> None:
-        """Give the thread back, without waiting for it."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+    def _answer(self, answer: "asyncio.Future[Host]") -> None:
+        say: Callable[[], None]
+        try:
+            say = partial(answer.set_result, self._measure())
+        except Exception as error:  # raised where it is awaited
+            say = partial(answer.set_exception, error)
+        with contextlib.suppress(RuntimeError):  # the loop may have ended meanwhile
+            answer.get_loop().call_soon_threadsafe(say)
 
     def _measure(self) -> Host:
         before, self._cpu = self._cpu, cpu_seconds()

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import threading
 import time
 from pathlib import Path
 
@@ -28,7 +29,6 @@ async def test_figures_are_the_machines(machine: Machine, tmp_path: Path) -> Non
     assert host.disk_used_bytes == pytest.approx(disk.used, rel=0.1)
     assert host.load_1m == pytest.approx(os.getloadavg()[0], abs=1.0)
     assert 0.0 <= host.cpu_percent <= 100.0
-    machine.close()
 
 
 async def test_processor_load_is_that_since_the_last_measurement(machine: Machine) -> None:
@@ -37,7 +37,6 @@ async def test_processor_load_is_that_since_the_last_measurement(machine: Machin
     await asyncio.to_thread(_burn, busy_until)
     host = await machine.measure()
     assert host.cpu_percent > 100.0 / (psutil.cpu_count() or 1) / 4
-    machine.close()
 
 
 def _burn(until_s: float) -> None:
@@ -48,7 +47,21 @@ def _burn(until_s: float) -> None:
 async def test_data_directory_need_not_exist_yet(tmp_path: Path) -> None:
     machine = Machine(tmp_path / "not" / "yet")
     assert (await machine.measure()).disk_total_bytes == shutil.disk_usage(tmp_path).total
-    machine.close()
+
+
+async def test_measurement_that_hangs_is_not_waited_for(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    recovered = threading.Event()
+    monkeypatch.setattr(psutil, "disk_usage", lambda path: recovered.wait(20) and shutil.disk_usage(path))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await machine.measure()
+    hanging = [thread for thread in threading.enumerate() if thread.name == "machine"]
+    assert [thread.daemon for thread in hanging] == [True], "the process could not end before it does"
+    with pytest.raises(OSError, match="hangs"):
+        await machine.measure()
+    recovered.set()
+    await asyncio.to_thread(hanging[0].join)
+    assert (await machine.measure()).disk_total_bytes > 0
 
 
 async def test_loopback_is_not_counted_as_network() -> None:
