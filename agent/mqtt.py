@@ -124,7 +124,7 @@ class Session:
         )
 
     async def run(self) -> None:
-        """Stay connected, for ever. When cancelled: says `stopped`, and disconnects, within 5 s."""
+        """Stay connected, for ever. When cancelled: says `stopped`, within 5 s, and disconnects, within 2 s."""
         while True:
             event, reason = await self._connect_once()
             retry_in_s = self._back_off.delay_s()

@@ -31,6 +31,8 @@ RECEIVE_MAXIMUM = 100
 WINDOW = 100
 """QoS 1 publishes in flight: about a hundred is where throughput stops rising (field notes, measured)."""
 TIMEOUT_S = 15.0
+_GOODBYE_S = 2.0
+"""A DISCONNECT that doesn't get out in this time, behind what a silent broker doesn't take, stays unsaid."""
 _REFUSED = 0x80
 
 _log = logging.getLogger("link.aiomqtt")
@@ -137,6 +139,7 @@ class Client(aiomqtt.Client):
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
+        self.timeout = _GOODBYE_S
         try:
             with contextlib.suppress(aiomqtt.MqttError):
                 await super().__aexit__(exc_type, exc, tb)

@@ -236,6 +236,23 @@ async def test_a_cancelled_attempt_to_connect_leaves_no_connection_behind() -> N
             await closed.wait()
 
 
+async def test_leaving_does_not_wait_for_a_broker_that_takes_nothing() -> None:
+    gone = asyncio.Event()
+
+    async def accept_and_stop_reading(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"\x20\x03\x00\x00\x00")
+        await gone.wait()
+        writer.close()
+
+    async with serving(accept_and_stop_reading) as broker:
+        async with asyncio.timeout(5):
+            async with connection(broker) as client:
+                for _ in range(10):
+                    await client.send("test/x", bytes(1_000_000), qos=0)
+        gone.set()
+
+
 async def test_a_confirmation_that_never_comes_ends_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("link.client.TIMEOUT_S", 0.3)
 
