@@ -75,6 +75,17 @@ def new_server(authority: KeyPair, hosts: Iterable[str]) -> KeyPair:
     return _signed(builder, key, ca_key)
 
 
+def hosts_of(certificate: bytes) -> list[str]:
+    """The names and addresses that a server's certificate (PEM) is good for; empty where it names none."""
+    try:
+        names = x509.load_pem_x509_certificate(certificate).extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        )
+    except x509.ExtensionNotFound:
+        return []
+    return [str(name.value) for name in names.value]
+
+
 def _certificate(
     subject: x509.Name, issuer: x509.Name, public_key: ec.EllipticCurvePublicKey, *, days: int
 ) -> x509.CertificateBuilder:

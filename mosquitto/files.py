@@ -22,7 +22,7 @@ from string import Template
 from msgspec import Struct
 
 from link.broker import Broker
-from mosquitto.credentials import KeyPair, new_authority, new_password, new_server, password_entry
+from mosquitto.credentials import KeyPair, hosts_of, new_authority, new_password, new_server, password_entry
 from wire.topics import DEFAULT_ROOT, NodeName, Topics
 
 CERTIFIED_HOSTS = ("localhost", "127.0.0.1", "::1")
@@ -105,9 +105,10 @@ def write_broker_files(
 ) -> BrokerFiles:
     """Write everything into `directory`, an absolute path.
 
-    `hosts` are the names and addresses by which clients call the TLS listener; `run_as` is the system user that a
-    broker started as root becomes, before it reads its files, which therefore become that user's (None: whoever calls
-    this). Raises LookupError where there is no such user.
+    `hosts` are the names and addresses by which clients call the TLS listener; one that the server's certificate
+    lacks has it renewed, by the authority that is there, unless its key was taken away. `run_as` is the system user
+    that a broker started as root becomes, before it reads its files, which therefore become that user's (None: whoever
+    calls this). Raises LookupError where there is no such user.
     """
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "data").mkdir(exist_ok=True)
@@ -186,12 +187,16 @@ def _listeners(files: BrokerFiles) -> list[str]:
 
 
 def _write_certificates(directory: Path, hosts: Sequence[str]) -> None:
-    if (directory / "server.crt").exists():
-        return
+    """Make what is missing. Who verifies with `ca.crt` goes on doing so when the server's certificate is renewed."""
     directory.mkdir(exist_ok=True)
-    authority = new_authority()
-    _write_pair(directory, "ca", authority)
-    _write_pair(directory, "server", new_server(authority, hosts))
+    server, authority_key = directory / "server.crt", directory / "ca.key"
+    names = hosts_of(server.read_bytes()) if server.exists() else []
+    if server.exists() and (set(hosts) <= set(names) or not authority_key.exists()):
+        return
+    if not authority_key.exists():
+        _write_pair(directory, "ca", new_authority())
+    authority = KeyPair(certificate=(directory / "ca.crt").read_bytes(), key=authority_key.read_bytes())
+    _write_pair(directory, "server", new_server(authority, dict.fromkeys([*names, *hosts])))
 
 
 def _write_pair(directory: Path, name: str, pair: KeyPair) -> None:

@@ -135,6 +135,37 @@ def test_a_listener_that_is_not_there_is_not_given_out(tmp_path: Path) -> None:
         files.broker_for("ops", tls=True)
 
 
+def verified(directory: Path, *names: str) -> list[bool]:
+    """Whether openssl finds the server's certificate good for each of these names, by the authority beside it."""
+    tls = directory / "tls"
+    verify = ["openssl", "verify", "-CAfile", tls / "ca.crt", "-verify_hostname"]
+    runs = [subprocess.run([*verify, name, tls / "server.crt"], check=False, capture_output=True) for name in names]
+    return [run.returncode == 0 for run in runs]
+
+
+def test_a_host_that_comes_later_gets_into_the_certificate_under_the_same_authority(tmp_path: Path) -> None:
+    tls = tmp_path / "tls"
+    write_broker_files(tmp_path, tls=Listen(8883), users=plant_users([]), hosts=["broker.plant"])
+    authority, first = (tls / "ca.crt").read_bytes(), (tls / "server.crt").read_bytes()
+    write_broker_files(tmp_path, tls=Listen(8883), users=plant_users([PRESS_1]), hosts=["broker.plant"])
+    assert (tls / "server.crt").read_bytes() == first
+    write_broker_files(tmp_path, tls=Listen(8883), users=plant_users([]), hosts=["broker.other"])
+    assert verified(tmp_path, "broker.plant", "broker.other", "broker.none") == [True, True, False]
+    (tls / "server.crt").unlink()
+    write_broker_files(tmp_path, tls=Listen(8883), users=plant_users([]), hosts=["broker.plant"])
+    assert verified(tmp_path, "broker.plant") == [True]
+    assert (tls / "ca.crt").read_bytes() == authority
+
+
+def test_a_certificate_of_the_plants_own_authority_is_left_alone(tmp_path: Path) -> None:
+    tls = tmp_path / "tls"
+    write_broker_files(tmp_path, tls=Listen(8883), users=plant_users([]), hosts=["broker.plant"])
+    (tls / "ca.key").unlink()
+    before = (tls / "ca.crt").read_bytes(), (tls / "server.crt").read_bytes()
+    write_broker_files(tmp_path, tls=Listen(8883), users=plant_users([]), hosts=["broker.other"])
+    assert ((tls / "ca.crt").read_bytes(), (tls / "server.crt").read_bytes()) == before
+
+
 def test_openssl_verifies_the_server_against_the_authority(tmp_path: Path) -> None:
     authority = new_authority()
     (tmp_path / "ca.crt").write_bytes(authority.certificate)
