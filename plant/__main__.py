@@ -23,13 +23,16 @@ def demo(
 
     Needs a Docker Engine, Debian's mosquitto and busybox-static: `make demo` sets them up.
     """
-    from plant.demo.run import run
+    from plant.demo.run import AnotherDemoError, run
 
     console = Console()
     try:
         held = asyncio.run(run(console, once=once, page=page))
     except asyncio.CancelledError:
         raise typer.Exit(130) from None
+    except AnotherDemoError as error:
+        Console(stderr=True).print(f"millwright demo: {error}", soft_wrap=True)
+        raise typer.Exit(2) from None
     raise typer.Exit(0 if held else 1)
 
 

@@ -3,9 +3,11 @@
 import asyncio
 import shutil
 import signal
+import socket
 import sys
 import tempfile
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
 import aiodocker
@@ -21,11 +23,32 @@ from wire.topics import NodeName, Topics
 NODES = (NodeName("demo-north", "press-1"), NodeName("demo-north", "press-2"), NodeName("demo-south", "press-1"))
 
 
+class AnotherDemoError(Exception):
+    """There is one demo on a machine at a time."""
+
+
 async def run(console: Console, *, once: bool, page: str) -> bool:
     """Show everything; True when every promise held. What was started is gone on return, whatever happened.
 
-    Cancelled by SIGINT or SIGTERM; ending takes some seconds, and a second signal does not cut it short.
+    Ended by SIGINT or SIGTERM; that takes some seconds, and a second signal does not cut it short. Raises
+    AnotherDemoError.
     """
+    with _the_only_demo():
+        return await _run(console, once=once, page=page)
+
+
+@contextmanager
+def _the_only_demo() -> Iterator[None]:
+    """Two demos on one machine would call their containers by the same names; raises AnotherDemoError."""
+    with socket.socket(socket.AF_UNIX) as claim:
+        try:
+            claim.bind("\0millwright-demo")  # a name without a file: it is free again however the demo ended
+        except OSError:
+            raise AnotherDemoError("one runs on this machine already: end it with Ctrl-C, then start again") from None
+        yield
+
+
+async def _run(console: Console, *, once: bool, page: str) -> bool:
     _cancel_on_signal(console)
     directory = Path(tempfile.mkdtemp(prefix="millwright-demo-"))
     held = False

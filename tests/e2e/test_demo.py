@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import socket
 import sys
 from pathlib import Path
 
@@ -54,3 +55,14 @@ async def test_demo_shows_every_promise_and_leaves_nothing_behind(tmp_path: Path
     assert await containers_left() == []
     assert processes_left(str(tmp_path)) == []
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_second_demo_says_that_there_is_one_already() -> None:
+    with socket.socket(socket.AF_UNIX) as first:
+        first.bind("\0millwright-demo")
+        second = await asyncio.create_subprocess_exec(
+            sys.executable, *("-m", "plant", "--once"), stderr=asyncio.subprocess.PIPE
+        )
+        _, said = await second.communicate()
+    assert second.returncode == 2
+    assert b"one runs on this machine already" in said
