@@ -128,11 +128,11 @@ class Bridge:
         return self._follower(self._subscription)
 
     def _follower(self, subscription: Subscription) -> Follower:
-        return Follower(self._session, subscription, self._take, lambda: self._heard(subscription))
+        return Follower(self._session, subscription, self._take, lambda at: self._heard(subscription, at))
 
-    def _heard(self, subscription: Subscription) -> None:
+    def _heard(self, subscription: Subscription, at: datetime) -> None:
         self._heard_since_open = True
-        self._vitals.heard(subscription.interval_s)
+        self._vitals.heard(at, subscription.interval_s)
 
     async def _subscribe(self) -> Subscription:
         self._wanted = dict(enumerate(await self._find_wanted(), start=1))

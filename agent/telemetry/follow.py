@@ -9,6 +9,7 @@ sequence numbers is asked for again; what the server has no longer is reported a
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import NoReturn
 
 from agent.telemetry.errors import Codes, PlcError, status_name
@@ -23,19 +24,22 @@ WINDOW = 4
 Take = Callable[[Notification, bool], Awaitable[None]]
 """Stores a notification and returns when it is on disk; True says that something before it is lost."""
 
+Heard = Callable[[datetime], None]
+"""What the server had to say is stored, up to an answer that came at this time."""
+
 _Arrival = Published | PlcError | MalformedError
 
 
 class Follower:
     """The loop, for as long as one connection lasts."""
 
-    def __init__(self, session: PlcSession, subscription: Subscription, take: Take, heard: Callable[[], None]) -> None:
+    def __init__(self, session: PlcSession, subscription: Subscription, take: Take, heard: Heard) -> None:
         self._session = session
         self._subscription = subscription
         self._take = take
         self._heard = heard
         self._outstanding = 0
-        self._arrivals: asyncio.Queue[_Arrival] = asyncio.Queue(WINDOW)
+        self._arrivals: asyncio.Queue[tuple[datetime, _Arrival]] = asyncio.Queue(WINDOW)
 
     async def catch_up(self) -> None:
         """Take what the server published while nobody listened; raises PlcError."""
@@ -53,10 +57,10 @@ class Follower:
         for _ in range(WINDOW):
             self._send(group)
         while True:
-            arrival = await self._arrival()
+            at, arrival = await self._arrival()
             match arrival:
                 case Published():
-                    await self._published(arrival)
+                    await self._published(arrival, at)
                 case MalformedError():
                     await self._take(Notification(sequence=0, malformed=str(arrival)), False)
                 case PlcError(status=Codes.BadTooManyPublishRequests) if self._outstanding:
@@ -78,9 +82,9 @@ class Follower:
         except (PlcError, MalformedError) as error:
             arrival = error
         self._outstanding -= 1
-        self._arrivals.put_nowait(arrival)
+        self._arrivals.put_nowait((datetime.now(UTC), arrival))
 
-    async def _arrival(self) -> _Arrival:
+    async def _arrival(self) -> tuple[datetime, _Arrival]:
         try:
             async with asyncio.timeout(self._subscription.silence_s):
                 return await self._arrivals.get()
@@ -88,13 +92,13 @@ class Follower:
             message = f"connected but silent for {self._subscription.silence_s:.1f} s"
             raise PlcError(message, phase="publish", element=str(self._subscription.id)) from None
 
-    async def _published(self, published: Published) -> None:
+    async def _published(self, published: Published, at: datetime) -> None:
         if published.subscription_id != self._subscription.id:
             return
         notification = published.notification
         if not notification.keep_alive:
             await self._in_order(notification)
-        self._heard()
+        self._heard(at)
         if notification.ended is not None:
             message = f"the server ended the subscription ({status_name(notification.ended)})"
             raise PlcError(message, phase="publish", element="subscription", status=notification.ended)

@@ -1,7 +1,7 @@
 """What a bridge counts of itself, for the heartbeat."""
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from wire.messages import PlcHealth
 
@@ -29,9 +29,9 @@ class Vitals:
         self.connected, self.error = False, error
         self.errors += 1
 
-    def heard(self, interval_s: float) -> None:
-        """The server had nothing more to say, up to one publishing interval ago."""
-        self.complete_until = datetime.now(UTC) - timedelta(seconds=interval_s)
+    def heard(self, at: datetime, interval_s: float) -> None:
+        """What the server had to say at that time, up to one publishing interval before, is stored."""
+        self.complete_until = at - timedelta(seconds=interval_s)
 
     def stored(self, values: int) -> None:
         """Values are on disk."""

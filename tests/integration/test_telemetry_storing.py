@@ -145,6 +145,29 @@ async def test_a_full_disk_holds_values_back_at_the_server_and_loses_none(plc: S
     assert stored.gaps == []
 
 
+async def test_a_gap_begins_where_values_end_however_long_storing_took(plc: SimulatedPlc) -> None:
+    stored, blocked, go_on = Stored(), asyncio.Event(), asyncio.Event()
+
+    async def block() -> None:
+        blocked.set()
+        await go_on.wait()
+
+    async with bridging(plc_config(plc.url, SCANS), stored):
+        await stored.until_more("Press.Scans", 10)
+        stored.before = block
+        await asyncio.wait_for(blocked.wait(), 10)
+        service = plc.server.iserver.subscription_service
+        await asyncio.sleep(1.5)  # what changes meanwhile waits at the server, and goes with the subscription
+        await service.delete_subscriptions(list(service.subscriptions))
+        stored.before = None
+        go_on.set()
+        await stored.until(lambda: bool(stored.gaps))
+    (gap,) = stored.gaps
+    last_values, _ = stored.batches[stored.batches.index(((), gap)) - 1]
+    assert gap.since <= last_values[-1].time + timedelta(seconds=0.5)
+    assert gap.until - gap.since > timedelta(seconds=1)
+
+
 async def test_a_malformed_response_is_counted_and_said_and_the_stream_goes_on(
     plc: SimulatedPlc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
