@@ -13,7 +13,7 @@ from tests.support import fleet
 from tests.support.controlling import Controller, controller
 from tests.support.mosquitto import MosquittoContainer
 from wire.messages import AppStatus, Category, Fault, Left, Outcome, Phase, Progress
-from wire.topics import Kind, NodeName
+from wire.topics import NodeName
 
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -44,6 +44,12 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
+def broker(empty_broker: MosquittoContainer) -> MosquittoContainer:
+    """A controller hears every node, so no node of another test may be there."""
+    return empty_broker
+
+
+@pytest.fixture
 async def centre(broker: MosquittoContainer, tmp_path: Path) -> AsyncIterator[Controller]:
     """A controller with an empty database."""
     async with controller(broker.controller, tmp_path / "data") as running:
@@ -52,13 +58,9 @@ async def centre(broker: MosquittoContainer, tmp_path: Path) -> AsyncIterator[Co
 
 @pytest.fixture
 async def line(broker: MosquittoContainer) -> AsyncIterator[dict[NodeName, fleet.Node]]:
-    """Two sites of three nodes; what they retained is cleared afterwards."""
+    """Two sites of three nodes."""
     async with Client(broker.admin, identifier="line", clean_start=True, session_expiry_s=0) as client:
-        nodes = {name: fleet.Node(client, name, period_s=600) for name in ALL}
-        yield nodes
-        for name in ALL:
-            for topic in ((Kind.PRESENCE,), (Kind.HEALTH,), (Kind.APP, "press-view"), (Kind.APP, "recipe-sync")):
-                await client.send(fleet.TOPICS.of(name, *topic), b"", retain=True)
+        yield {name: fleet.Node(client, name, period_s=600) for name in ALL}
 
 
 @contextlib.asynccontextmanager

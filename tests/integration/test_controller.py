@@ -90,21 +90,16 @@ async def until(holds: Callable[[], bool], *, within_s: float = 10, task: asynci
 
 @contextlib.asynccontextmanager
 async def nodes(broker: MosquittoContainer, *names: NodeName, period_s: float = 10) -> AsyncIterator[list[fleet.Node]]:
-    """Nodes that speak through one client; what they retained is cleared at the end."""
+    """Nodes that speak through one client."""
     client = Client(broker.admin, identifier=f"nodes-{names[0].site}", clean_start=True, session_expiry_s=0)
-    try:
-        async with client:
-            yield [fleet.Node(client, name, period_s=period_s) for name in names]
-    finally:
-        await forget(broker, *names)
+    async with client:
+        yield [fleet.Node(client, name, period_s=period_s) for name in names]
 
 
-async def forget(broker: MosquittoContainer, *names: NodeName) -> None:
-    """Clear what nodes retained, so that the next test's controller doesn't hear of them."""
-    async with Client(broker.admin, identifier="sweep", clean_start=True, session_expiry_s=0) as client:
-        for name in names:
-            for topic in ((Kind.PRESENCE,), (Kind.HEALTH,), (Kind.APP, "hmi")):
-                await client.send(fleet.TOPICS.of(name, *topic), b"", retain=True)
+@pytest.fixture
+def broker(empty_broker: MosquittoContainer) -> MosquittoContainer:
+    """A controller hears every node, so no node of another test may be there."""
+    return empty_broker
 
 
 @pytest.fixture
@@ -201,7 +196,7 @@ async def test_a_restarted_controller_knows_the_fleet_with_true_ages(
         await store.close()
         broker.start()
         async with running(Centre(broker, database)) as centre:
-            await until(lambda: centre.ingest.stats().messages > 0)
+            await until(lambda: "Health" in centre.ingest.stats().by_kind)
             after = centre.view(name)
             assert before is not None
             assert after is not None

@@ -28,6 +28,12 @@ HOLDING = Path(__file__).parents[1] / "support" / "holding_controller.py"
 
 
 @pytest.fixture
+def broker(empty_broker: MosquittoContainer) -> MosquittoContainer:
+    """A controller hears every node, so no node of another test may be there."""
+    return empty_broker
+
+
+@pytest.fixture
 async def centre(broker: MosquittoContainer, tmp_path: Path) -> AsyncIterator[Controller]:
     """A controller that serves."""
     async with controller(broker.controller, tmp_path / "data") as running:

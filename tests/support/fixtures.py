@@ -20,7 +20,7 @@ DOCKER_URL = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
 BuildExample = Callable[..., Awaitable[str]]
 _numbers = itertools.count(1)
 
-__all__ = ["broker", "docker", "docker_engine", "example_image", "registry", "session_broker"]
+__all__ = ["broker", "docker", "docker_engine", "empty_broker", "example_image", "registry", "session_broker"]
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +57,15 @@ def session_broker(docker_engine: str, tmp_path_factory: pytest.TempPathFactory)
 def broker(session_broker: MosquittoContainer) -> Iterator[MosquittoContainer]:
     """A broker with the ACL on, running when the test begins; a test may stop, kill or pause it."""
     session_broker.restore()
+    yield session_broker
+    session_broker.restore()
+
+
+@pytest.fixture
+def empty_broker(session_broker: MosquittoContainer) -> Iterator[MosquittoContainer]:
+    """The same, and nothing is left in it by the tests before: for those who read what every node has said."""
+    session_broker.restore()
+    session_broker.empty()
     yield session_broker
     session_broker.restore()
 

@@ -95,6 +95,12 @@ class MosquittoContainer:
         for path in (self.files.directory / "data").iterdir():
             path.unlink()
 
+    def empty(self) -> None:
+        """Start again as new: no retained message, no session, and no will that is still to come."""
+        self.stop()
+        self.forget()
+        self.start()
+
     def pause(self) -> None:
         """Go silent without closing a connection: what a cut network looks like."""
         self._docker.pause()
