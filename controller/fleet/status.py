@@ -14,8 +14,6 @@ from wire.messages import Health
 
 DROP_SHOWN_S = 300.0
 """A loss of values is shown for so long after it was last reported."""
-LONGEST_PERIOD_S = 3600.0
-"""A heartbeat can't promise to be rarer than this: nobody is Online for days by announcing it."""
 
 
 class Status(StrEnum):
@@ -41,7 +39,7 @@ def status(view: NodeView, now: datetime) -> Standing:
         return Standing(Status.OFFLINE, (_gone(view),))
     if view.health is None:
         return Standing(Status.UNKNOWN, (Reason("heartbeat", str(view.name), "no heartbeat has been seen"),))
-    match _freshness(view.health.value, age_s(view.health.seen_at, now)):
+    match freshness(age_s(view.health.seen_at, now), view.health.value.period_s):
         case Freshness.OFFLINE:
             return Standing(Status.OFFLINE, (_silent(view),))
         case Freshness.STALE:
@@ -49,10 +47,6 @@ def status(view: NodeView, now: datetime) -> Standing:
         case Freshness.FRESH:
             reasons = tuple(_ailments(view, view.health.value, now))
             return Standing(Status.DEGRADED if reasons else Status.ONLINE, reasons)
-
-
-def _freshness(health: Health, age: float) -> Freshness:
-    return freshness(age, min(health.period_s, LONGEST_PERIOD_S))
 
 
 def _is_gone(view: NodeView) -> bool:
