@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from ops.plain_text import without_control
 from wire.continuity import Arrival
 from wire.messages import Gap, TagValue
 from wire.topics import NodeName
@@ -18,7 +19,7 @@ def as_lines(arrival: Arrival) -> Iterator[str]:
         quality = quality_word(value.status)
         shown = "-" if value.time is None else value.time.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
         line = f"{shown:<23}  {arrival.batch.plc}  {value.name}  {_json(value.value)}"
-        yield line if quality == "Good" else f"{line}  {quality} (0x{value.status:08X})"
+        yield without_control(line if quality == "Good" else f"{line}  {quality} (0x{value.status:08X})")
 
 
 def as_json_lines(node: NodeName, arrival: Arrival) -> Iterator[str]:

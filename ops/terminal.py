@@ -1,11 +1,14 @@
 """Where output goes: data to stdout, messages to stderr; colour and movement for a terminal alone (NO_COLOR counts)."""
 
 import sys
+from collections.abc import Iterable
 
 from msgspec import Struct
-from rich.console import Console
-from rich.markup import escape
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text
 
+from ops.plain_text import without_control
 from ops.problems import Problem
 
 PLAIN_WIDTH = 400
@@ -20,12 +23,21 @@ class Terminal(Struct, frozen=True):
 
     def say(self, message: str) -> None:
         """Tell the person something that is not data."""
-        self.err.print(message, markup=False, highlight=False, soft_wrap=True)
+        self.err.print(message, soft_wrap=True)
 
     def complain(self, problem: Problem) -> None:
         """Tell what went wrong and what to do."""
-        self.err.print(f"[bold red]error:[/] {escape(problem.fault)}", highlight=False, soft_wrap=True)
-        self.err.print(f"  {escape(problem.remedy)}", highlight=False, soft_wrap=True)
+        self.err.print(Text.assemble(("error:", "bold red"), f" {problem.fault}"), soft_wrap=True)
+        self.err.print(f"  {problem.remedy}", soft_wrap=True)
+
+
+class _Literal(Console):
+    """Shows text as it is: brackets that a node sent are no markup, and its control characters don't get through."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Render, but for control characters in what is shown."""
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else without_control(text), style, control)
 
 
 def terminal() -> Terminal:
@@ -35,4 +47,5 @@ def terminal() -> Terminal:
 
 def _console(*, stderr: bool) -> Console:
     is_terminal = (sys.stderr if stderr else sys.stdout).isatty()
-    return Console(stderr=stderr, width=None if is_terminal else PLAIN_WIDTH, highlight=False, emoji=False)
+    width = None if is_terminal else PLAIN_WIDTH
+    return _Literal(stderr=stderr, width=width, markup=False, highlight=False, emoji=False)
