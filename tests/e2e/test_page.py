@@ -29,6 +29,10 @@ FLAGS = [
 CELLS_THAT_OVERFLOW = """
     [...document.querySelectorAll("td")].filter((td) => td.scrollWidth > td.clientWidth + 1).map((td) => td.innerText)
 """
+BEYOND_THE_EDGE = """
+    [...document.querySelectorAll(".top *, .summary *, .grid td")]
+        .filter((it) => it.getBoundingClientRect().right > innerWidth).map((it) => it.outerHTML)
+"""
 WELL, UPDATING, AILING = (NodeName("augsburg", name) for name in ("press-1", "press-2", "coating-1"))
 GONE, QUIET, POOR = (NodeName("bremen", name) for name in ("press-7", "weld-3", "weld-4"))
 ALL = (WELL, UPDATING, AILING, GONE, QUIET, POOR)
@@ -153,6 +157,35 @@ async def test_ages_are_counted_on_the_page(
         await expect(seen).to_contain_text("2 s ago", timeout=5_000)
 
 
+async def test_the_age_of_a_last_value_grows_when_no_heartbeat_comes(
+    browser: Browser, centre: Controller, line: dict[NodeName, fleet.Node]
+) -> None:
+    await line[WELL].beat(plcs=(fleet.plc("press"),))
+    async with opened(browser, f"{centre.url}/#{WELL}") as page:
+        last_value = page.locator("#panel dt", has_text="Last value").locator("+ dd")
+        await expect(last_value).to_have_text("3 s ago", timeout=10_000)
+
+
+async def test_an_address_that_cannot_be_read_opens_no_node_and_breaks_nothing(
+    browser: Browser, centre: Controller, line: dict[NodeName, fleet.Node]
+) -> None:
+    async with opened(browser, f"{centre.url}/#%zz") as page:
+        await line[WELL].beat()
+        await expect(page.locator(f'tr[data-key="{WELL}"] .c-seen')).to_contain_text("2 s ago", timeout=5_000)
+
+
+async def test_markup_in_what_a_node_says_is_shown_as_text(
+    browser: Browser, centre: Controller, line: dict[NodeName, fleet.Node]
+) -> None:
+    hostile = """"><img src=x onerror="document.title='owned'"><script>document.title='owned'</script>"""
+    await line[WELL].beat(plcs=(fleet.plc(hostile, connected=False, error=hostile),), version=hostile)
+    await line[WELL].tell(fleet.report(WELL, "hmi", status=AppStatus.FAILED, reason=hostile))
+    async with opened(browser, f"{centre.url}/#{WELL}") as page:
+        await expect(page.locator("#panel .why")).to_contain_text(hostile)
+        assert await page.locator("#panel :is(img, script), #sites :is(img, script)").count() == 0
+        assert await page.title() == "Fleet · Millwright"
+
+
 async def test_a_node_opens_by_keyboard_with_its_reasons_and_commands(
     browser: Browser, centre: Controller, line: dict[NodeName, fleet.Node]
 ) -> None:
@@ -221,7 +254,7 @@ async def test_the_page_says_that_the_controller_has_lost_its_broker(
         await expect(page.locator("#lost")).to_be_hidden(timeout=25_000)
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (1440, "dark"), (1024, "light"), (1024, "dark")])
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (1440, "dark"), (1024, "light"), (1024, "dark"), (400, "light")])
 async def test_nothing_is_wider_than_the_page(
     browser: Browser, centre: Controller, line: dict[NodeName, fleet.Node], width: int, scheme: str
 ) -> None:
@@ -235,6 +268,7 @@ async def test_nothing_is_wider_than_the_page(
         await page.screenshot(path=ARTIFACTS / f"page-{width}-{scheme}.png")
         assert await page.evaluate("document.documentElement.scrollWidth") == width
         assert await page.evaluate(CELLS_THAT_OVERFLOW) == []
+        assert await page.evaluate(BEYOND_THE_EDGE) == []
         await page.locator(f'tr[data-key="{AILING}"] .node-name').click()
         await expect(page.locator("#panel .times")).to_be_visible()
         await page.screenshot(path=ARTIFACTS / f"page-{width}-{scheme}-node.png")

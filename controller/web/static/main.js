@@ -139,6 +139,15 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-window.addEventListener("hashchange", () => open(decodeURIComponent(location.hash.slice(1)) || null));
-if (location.hash.length > 1) open(decodeURIComponent(location.hash.slice(1)));
+/** The node that the address names; null for none, and for what somebody mistyped. */
+function named() {
+  try {
+    return decodeURIComponent(location.hash.slice(1)) || null;
+  } catch {
+    return null;
+  }
+}
+
+window.addEventListener("hashchange", () => open(named()));
+if (named()) open(named());
 setInterval(tick, 1000);

@@ -71,10 +71,16 @@ function image(revision) {
 
 function plcs(node) {
   if (!node.plcs.length) return part("PLCs", null, h("p", { class: "dim" }, "None."));
-  return part("PLCs", node.seen_at, node.plcs.map(plc));
+  return part("PLCs", node.seen_at, node.plcs.map((each) => plc(each, node)));
 }
 
-function plc(plc) {
+/** When a PLC's last value came: both ages are as of the same answer, and the heartbeat's time is known. */
+function lastValue(plc, node) {
+  const laterMs = (node.age_s - plc.last_value_age_s) * 1000;
+  return age(new Date(Date.parse(node.seen_at) + laterMs).toISOString());
+}
+
+function plc(plc, node) {
   const label = `${percent(plc.quality)} of the tags are Good`;
   const word = plc.connected ? ["online", "connected"] : ["offline", "not connected"];
   return h(
@@ -87,7 +93,7 @@ function plc(plc) {
       ["Tags", `${number(plc.tags)}${plc.bad_tags ? `, ${number(plc.bad_tags)} refused by the server` : ""}`],
       ["Response", plc.response_time_ms === null ? null : milliseconds(plc.response_time_ms)],
       ["Values", `${number(plc.values)} since the start`],
-      ["Last value", plc.last_value_age_s === null ? "none" : `${duration(plc.last_value_age_s)} old`],
+      ["Last value", plc.last_value_age_s === null ? "none" : lastValue(plc, node)],
       ["Trouble", plc.errors || plc.reconnects ? `${number(plc.errors)} errors, ${number(plc.reconnects)} reconnects` : null],
     ]),
   );

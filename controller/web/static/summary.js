@@ -45,7 +45,7 @@ export function drawLinks(element, model, streaming) {
     ingest.connected ? `Broker connected` : `Broker away for ${age}`,
     ingest.connected ? `${ingest.broker}, for ${age}` : ingest.error,
   );
-  const rate = ingest && h("span", { class: "link" }, h("b", {}, number(ingest.messages_per_s)), "messages/s");
+  const rate = ingest && h("span", { class: "link rate" }, h("b", {}, number(ingest.messages_per_s)), "messages/s");
   const live = link(streaming ? "online" : "offline", streaming ? "Live" : "Not live", null);
   element.replaceChildren(...(streaming ? [rate, broker, live] : [live]).filter(Boolean));
 }
