@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import logging
 import sys
+import time
 from types import TracebackType
 from typing import Any, Self
 
@@ -84,9 +85,6 @@ class Client(aiomqtt.Client):
         will: aiomqtt.Will | None = None,
         receive_maximum: int = RECEIVE_MAXIMUM,
     ) -> None:
-        connect = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        connect.SessionExpiryInterval = session_expiry_s
-        connect.ReceiveMaximum = receive_maximum
         super().__init__(
             broker.host,
             broker.port,
@@ -96,7 +94,7 @@ class Client(aiomqtt.Client):
             protocol=aiomqtt.ProtocolVersion.V5,
             clean_start=clean_start,
             will=will,
-            properties=connect,
+            properties=_connect_properties(session_expiry_s, receive_maximum),
             keepalive=broker.keepalive_s,
             tls_context=broker.tls_context(),
             timeout=TIMEOUT_S,
@@ -110,6 +108,7 @@ class Client(aiomqtt.Client):
         self._abandoned = False
         self._max_packet_bytes = sys.maxsize
         self._unconfirmed: dict[int, asyncio.Future[ReasonCode]] = {}
+        self._confirmed_at = 0.0
         self._client.manual_ack_set(True)
         self._client.on_connect = self._on_connack
         self._client.on_publish = self._on_puback
@@ -174,6 +173,7 @@ class Client(aiomqtt.Client):
         super()._on_connect(client, userdata, flags, reason, properties)
 
     def _on_puback(self, _client: Any, _userdata: Any, mid: int, reason: ReasonCode, _properties: Any) -> None:
+        self._confirmed_at = time.monotonic()
         confirmation = self._unconfirmed.pop(mid, None)
         if confirmation is not None and not confirmation.done():
             confirmation.set_result(reason)
@@ -239,14 +239,18 @@ class Client(aiomqtt.Client):
             raise PublishRefusedError(topic, str(reason))
 
     async def _confirmation(self, mid: int) -> ReasonCode:
+        """Wait for the PUBACK, as long as the broker confirms anything: over a narrow line a message may wait long."""
         confirmation: asyncio.Future[ReasonCode] = asyncio.get_running_loop().create_future()
         self._unconfirmed[mid] = confirmation
+        since = time.monotonic()
         try:
-            async with asyncio.timeout(TIMEOUT_S):
-                return await confirmation
-        except TimeoutError:
-            self._give_up(f"no confirmation within {TIMEOUT_S:g} s")
-            raise LinkError(f"no confirmation within {TIMEOUT_S:g} s") from None
+            while not confirmation.done():
+                left_s = max(since, self._confirmed_at) + TIMEOUT_S - time.monotonic()
+                if left_s <= 0:
+                    self._give_up(f"no confirmation within {TIMEOUT_S:g} s")
+                    raise LinkError(f"no confirmation within {TIMEOUT_S:g} s")
+                await asyncio.wait((confirmation,), timeout=left_s)
+            return confirmation.result()
         finally:
             self._unconfirmed.pop(mid, None)
 

@@ -6,16 +6,18 @@ without power does; `mend` ends either.
 
 import asyncio
 import contextlib
+import math
 from typing import Self
 
 
 class Cable:
-    """Relays every connection to `host`:`port`. An async context manager."""
+    """Relays every connection to `host`:`port`, at a line's speed in each direction. An async context manager."""
 
-    def __init__(self, port: int, *, host: str = "127.0.0.1") -> None:
+    def __init__(self, port: int, *, host: str = "127.0.0.1", bytes_per_s: float = math.inf) -> None:
         self._host, self._target = host, port
         self._server: asyncio.Server | None = None
         self._ends: set[asyncio.StreamWriter] = set()
+        self._bytes_per_s = bytes_per_s
         self._whole = True
         self._flowing = asyncio.Event()
         self._flowing.set()
@@ -73,4 +75,5 @@ class Cable:
                 await self._flowing.wait()
                 writer.write(data)
                 await writer.drain()
+                await asyncio.sleep(len(data) / self._bytes_per_s)
         writer.transport.abort()

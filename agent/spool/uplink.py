@@ -21,6 +21,7 @@ from link.reconnect import BackOff, Spread
 
 Publish = Callable[[str, bytes], Awaitable[None]]
 
+WINDOW_BYTES = 1024 * 1024
 _SAVE_EVERY_S = 0.25
 _SAVE_EVERY_BYTES = 1024 * 1024
 """Whichever comes first; a crash publishes again what was acknowledged since. Deleting what SQLite still has in its
@@ -29,6 +30,34 @@ _SAVE_AGAIN_S = 5.0
 _SAVE_AT_END_S = 5.0
 
 _log = structlog.get_logger("agent.spool")
+
+
+class UnderWay:
+    """How much is published and not yet confirmed: about a hundred messages, and about a megabyte.
+
+    The second bound is for narrow lines: what is handed to the connection waits there, and commands, heartbeats and
+    their confirmations wait behind it.
+    """
+
+    def __init__(self, *, most: int = WINDOW, most_bytes: int = WINDOW_BYTES) -> None:
+        self._most = most
+        self._most_bytes = most_bytes
+        self._count = self._bytes = 0
+        self._left = asyncio.Event()
+
+    async def enter(self, size: int) -> None:
+        """Wait until there is room; a message that is larger than all the room goes alone."""
+        while self._count and (self._count >= self._most or self._bytes + size > self._most_bytes):
+            self._left.clear()
+            await self._left.wait()
+        self._count += 1
+        self._bytes += size
+
+    def leave(self, size: int) -> None:
+        """A message is confirmed."""
+        self._count -= 1
+        self._bytes -= size
+        self._left.set()
 
 
 class Uplink:
@@ -83,19 +112,19 @@ class Uplink:
                     await self._save()
 
     async def _send_all(self, group: asyncio.TaskGroup) -> None:
-        room = asyncio.Semaphore(WINDOW)
+        under_way = UnderWay()
         position = self._window.prefix
         while True:
             await self._spool.beyond(position)
             for record in await self._spool.read(after=position):
-                await room.acquire()
+                await under_way.enter(len(record.payload))
                 self._window.send(record.position)
-                group.create_task(self._send(record, room), name=f"uplink:{self._name}:{record.position}")
+                group.create_task(self._send(record, under_way), name=f"uplink:{self._name}:{record.position}")
                 position = record.position
 
-    async def _send(self, record: Record, room: asyncio.Semaphore) -> None:
+    async def _send(self, record: Record, under_way: UnderWay) -> None:
         await self._publish(self._topic_of(record.plc), record.payload)
-        room.release()
+        under_way.leave(len(record.payload))
         self._unsaved_bytes += len(record.payload)
         if self._unsaved_bytes >= _SAVE_EVERY_BYTES:
             self._much_unsaved.set()

@@ -269,3 +269,21 @@ async def test_a_confirmation_that_never_comes_ends_the_connection(monkeypatch: 
         async with asyncio.timeout(1):
             with pytest.raises(LinkError):
                 await client.received()
+
+
+async def test_a_broker_that_confirms_slowly_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over a narrow line the last of many waits long: what counts is that anything is confirmed."""
+    monkeypatch.setattr("link.client.TIMEOUT_S", 0.5)
+
+    async def confirm_one_by_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"\x20\x03\x00\x00\x00")
+        for mid in range(1, 6):
+            await asyncio.sleep(0.2)
+            writer.write(b"\x40\x02" + mid.to_bytes(2, "big"))
+        await reader.read()
+        writer.close()
+
+    async with serving(confirm_one_by_one) as broker, connection(broker) as client:
+        await asyncio.gather(*(client.send("test/x", b"") for _ in range(5)))
+        assert client.loss is None

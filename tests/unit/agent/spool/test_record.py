@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.spool.record import Record, parts
+from agent.spool.record import BAD_ENCODING_LIMITS_EXCEEDED, Record, parts
 from wire.messages import Gap, GapReason, TagBatch, TagValue
 
 AT = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)
@@ -28,6 +28,18 @@ def test_a_batch_without_values_is_stored_for_its_gap() -> None:
 
 def test_a_single_value_is_never_taken_apart() -> None:
     assert len(parts(batch("x" * 1000), max_payload_bytes=100)) == 1
+
+
+def test_a_value_that_no_broker_need_take_keeps_its_name_and_says_so_by_its_status() -> None:
+    found = parts(batch("a", "x" * 1000, "b", gap=GAP), max_payload_bytes=200, max_value_bytes=500)
+    values = [value for part, _ in found for value in part.values]
+    assert [(value.value, value.status) for value in values] == [
+        ("a", 0),
+        (None, BAD_ENCODING_LIMITS_EXCEEDED),
+        ("b", 0),
+    ]
+    assert {(value.name, value.time) for value in values} == {("t", AT)}
+    assert all(len(payload) <= 500 for _, payload in found)
 
 
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=40))
