@@ -20,12 +20,11 @@ from typing import Any, Self
 
 import aiomqtt
 from paho.mqtt.client import MQTT_ERR_SUCCESS
-from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from link.broker import Broker
-from link.packet import packet_bytes, publish_properties
+from link.packet import connect_properties, packet_bytes, publish_properties
 
 RECEIVE_MAXIMUM = 100
 """QoS 1 messages that the broker may have out to us unacknowledged."""
@@ -94,7 +93,7 @@ class Client(aiomqtt.Client):
             protocol=aiomqtt.ProtocolVersion.V5,
             clean_start=clean_start,
             will=will,
-            properties=_connect_properties(session_expiry_s, receive_maximum),
+            properties=connect_properties(session_expiry_s=session_expiry_s, receive_maximum=receive_maximum),
             keepalive=broker.keepalive_s,
             tls_context=broker.tls_context(),
             timeout=TIMEOUT_S,

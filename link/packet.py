@@ -4,6 +4,14 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 
+def connect_properties(*, session_expiry_s: int, receive_maximum: int) -> Properties:
+    """How long the broker keeps our session, and how many messages it may have out to us unacknowledged."""
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.SessionExpiryInterval = session_expiry_s
+    properties.ReceiveMaximum = receive_maximum
+    return properties
+
+
 def packet_bytes(topic: str, payload: bytes, properties: Properties | None) -> int:
     """How large a PUBLISH becomes at most (MQTT 5, 3.3): a broker disconnects who sends more than it takes."""
     packed = 1 if properties is None else len(properties.pack())  # type: ignore[no-untyped-call]
