@@ -14,18 +14,25 @@ T = TypeVar("T")
 QUIET_S = 0.02
 LONGEST_S = 0.2
 LARGEST = 1000
+CROWDED = 10_000
+"""More than the broker ever has out to us unacknowledged: the rest came with QoS 0."""
 
 
 class Gathering(Generic[T]):
     """What has arrived and is not in a batch yet.
 
-    It has no bound of its own: the broker has at most the receive maximum of messages out to us, and gets none
-    acknowledged before their batch is stored.
+    The broker has at most the receive maximum of messages out to us, and gets none acknowledged before their batch is
+    stored. What a node publishes with QoS 0 is not held back by that: once it is crowded, whoever adds leaves it out.
     """
 
     def __init__(self) -> None:
         self._waiting: deque[T] = deque()
         self._arrived = asyncio.Event()
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether what may be lost should be left out."""
+        return len(self._waiting) >= CROWDED
 
     def add(self, item: T) -> None:
         """Something arrived."""

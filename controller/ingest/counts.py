@@ -16,6 +16,8 @@ class IngestStats(Struct, frozen=True, kw_only=True):
     messages_per_s: float
     """Over the last ten seconds."""
     malformed: int
+    left_out: int
+    """Of QoS 0, while too many waited for the store."""
     batches: int
     by_kind: dict[str, int]
 
@@ -26,6 +28,7 @@ class Counts:
     def __init__(self) -> None:
         self.by_kind: Counter[str] = Counter()
         self.malformed = 0
+        self.left_out = 0
         self.batches = 0
         self._recent: deque[tuple[float, int]] = deque()
 
@@ -42,6 +45,7 @@ class Counts:
             messages=sum(self.by_kind.values()) + self.malformed,
             messages_per_s=round(sum(size for _, size in self._recent) / WINDOW_S, 1),
             malformed=self.malformed,
+            left_out=self.left_out,
             batches=self.batches,
             by_kind=dict(self.by_kind),
         )

@@ -4,6 +4,7 @@
   broker, and a controller with a new database is a new subscriber that hears every retained message.
 - A message is acknowledged when its batch is on disk, and not before. After a crash, a lost connection or a failed
   commit the broker delivers it again, and folding it again changes nothing.
+- A message of QoS 0 is nobody's promise: while the store is slow and thousands wait, it is left out and counted.
 - Nothing that a node can send ends the loop: what can't be read is counted, logged sparingly, and acknowledged.
 """
 
@@ -105,7 +106,10 @@ class Ingest:
             self.link = LinkState(broker=str(self._broker), connected=True, since=self._now())
             _log.info("broker_connected", broker=str(self._broker), session_present=client.session_present)
             async for message in client.messages:
-                gathering.add((message, self._now()))
+                if message.qos == 0 and gathering.is_crowded:
+                    self._counts.left_out += 1
+                else:
+                    gathering.add((message, self._now()))
 
     async def _subscribe(self, client: Client) -> None:
         """Ask for every kind; a controller that the broker lets be deaf must not call itself connected."""

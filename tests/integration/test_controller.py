@@ -11,6 +11,7 @@ import pytest
 
 from controller.fleet.node import Change, NodeView
 from controller.fleet.status import Status
+from controller.ingest import batches
 from controller.ingest.ingest import Ingest
 from controller.picture import Picture
 from controller.store.database import StoreError
@@ -163,13 +164,7 @@ async def with_will(broker: Broker, topic: str, payload: bytes) -> asyncio.subpr
     where = ("-h", broker.host, "-p", str(broker.port), "-u", str(broker.username), "-P", str(broker.secret()))
     will = ("--will-topic", topic, "--will-payload", payload.decode(), "--will-qos", "1", "--will-retain")
     process = await asyncio.create_subprocess_exec(
-        *("stdbuf", "-oL", "mosquitto_sub", *where),
-        "-V",
-        "5",
-        *will,
-        "-t",
-        "nothing",
-        "-d",
+        *("stdbuf", "-oL", "mosquitto_sub", *where, "-V", "5", *will, "-t", "nothing", "-d"),
         stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
@@ -263,6 +258,34 @@ async def test_a_batch_that_could_not_be_stored_is_delivered_again_and_not_shown
         assert isinstance(centre.store, Failing)
         assert centre.store.failures == 0
         assert len(await centre.store.outcomes_of("c1")) == 1
+
+
+class Stuck(Store):
+    """A database that doesn't come back from its first batch until it is let go."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.let_go = asyncio.Event()
+
+    async def write(self, changes: tuple[Change, ...], events: object) -> None:  # type: ignore[override]
+        await self.let_go.wait()
+        await super().write(changes, events)  # type: ignore[arg-type]
+
+
+async def test_a_stuck_database_lets_no_flood_of_qos_0_fill_the_memory_and_loses_no_qos_1(
+    broker: MosquittoContainer, database: Path, name: NodeName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "CROWDED", 50)
+    async with running(Centre(broker, database, store=Stuck)) as centre, nodes(broker, name) as (node,):
+        topic, said = fleet.TOPICS.of(name, Kind.HEALTH), encode(fleet.health(name))
+        async with asyncio.timeout(10):
+            while not centre.ingest.stats().left_out:
+                await node._client.send(topic, said, qos=0)
+                await asyncio.sleep(0)
+        await node.end(outcome(name, 0, Phase.SUCCEEDED))
+        assert isinstance(centre.store, Stuck)
+        centre.store.let_go.set()
+        await until(lambda: bool((view := centre.view(name)) and view.outcomes))
 
 
 async def test_a_flood_of_malformed_messages_is_counted_and_harms_nobody(
