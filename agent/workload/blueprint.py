@@ -15,6 +15,8 @@ from wire.topics import NodeName, is_name
 _NOT_NETWORKS = {"host", "none", "default"}
 _LOG = {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}
 _NS = 1_000_000_000
+_MOST_CPUS = 1_000_000
+"""Docker counts in 64 bits of nanoseconds; which of these a machine has, the engine says."""
 
 
 def unfit(spec: AppSpec) -> tuple[str, str] | None:
@@ -107,6 +109,8 @@ def _unfit(spec: ContainerSpec) -> tuple[str, str] | None:
     for mount in spec.mounts:
         if not (mount.source.startswith("/") or is_name(mount.source)):
             return "mounts", f"{mount.source!r} is neither a volume's name nor an absolute path of the node"
+    if spec.cpus is not None and spec.cpus > _MOST_CPUS:
+        return "cpus", f"{spec.cpus:g} processors are more than any machine has"
     if any("=" in name or not name for name in spec.env):
         return "env", "a variable's name must be there, and without '='"
     return None

@@ -47,6 +47,7 @@ def test_healthcheck_without_a_test_leaves_the_images_own() -> None:
         (app_spec(networks=("container:other",)), "networks"),
         (app_spec(mounts=(Mount(source="../etc", target="/x"),)), "mounts"),
         (app_spec(env={"A=B": "1"}), "env"),
+        (app_spec(cpus=1e300), "cpus"),
     ],
 )
 def test_what_cannot_be_honoured_is_named(spec: AppSpec, field: str) -> None:
