@@ -63,10 +63,10 @@ class DockerEngine:
         async with _translated("look", self._url, within_s=within_s):
             return str((await self._docker.version())["Version"])
 
-    async def containers(self, owner: str) -> tuple[Container, ...]:
+    async def containers(self, owner: str, *, within_s: float = _CALL_S) -> tuple[Container, ...]:
         """Every container whose label `millwright` is exactly `owner`, running or not, oldest first."""
         filters = msgspec.json.encode({"label": [f"{LABEL}={owner}"]}).decode()
-        async with _translated("observe", owner):
+        async with _translated("observe", owner, within_s=within_s):
             listed = await self._docker.containers.list(all=True, filters=filters)
             found = [await self._inspected(one.id) for one in reversed(listed)]
         return tuple(one for one in found if one is not None)
@@ -124,7 +124,7 @@ class DockerEngine:
 
     async def last_words(self, container_id: str) -> str:
         """The end of a container's log; empty where there is none."""
-        async with _translated("read logs", container_id), _unless_gone():
+        async with _translated("read logs", container_id, within_s=5.0), _unless_gone():
             container = self._docker.containers.container(container_id)
             return tail(await container.log(stdout=True, stderr=True, tail=_LOG_LINES))
         return ""

@@ -3,7 +3,6 @@
 import asyncio
 
 import structlog
-from msgspec.structs import replace
 
 from agent.errors import AgentError
 from agent.workload.begin import expired
@@ -17,6 +16,8 @@ from agent.workload.report import report
 from wire.messages import AppReport, Category, Fault, Inspect, Inspection, Left, Outcome, Phase, Pong, Result
 
 _AGAIN_S = 2.0
+_ANSWER_S = 2.0
+"""The longest that the engine is waited for: other questions stand behind this one, each with its own deadline."""
 _log = structlog.get_logger("agent.inquiry")
 
 
@@ -72,17 +73,21 @@ class Inquiry:
         asked = [record for record in there if args.app in (None, record.app)]
         if not asked and args.app is not None:
             return None
-        return tuple([await self._report(record) for record in asked])
+        reports: list[AppReport] = []
+        trouble: Fault | None = None
+        for record in asked:
+            observed = await self._observed(record) if trouble is None else Observed(reachable=False, trouble=trouble)
+            trouble = observed.trouble
+            reports.append(report(record, observed, self._bench.node, self._bench.now()))
+        return tuple(reports)
 
-    async def _report(self, record: AppRecord) -> AppReport:
-        """With the engine away, the record alone; the report says so."""
-        observed = Observed()
+    async def _observed(self, record: AppRecord) -> Observed:
+        """With the engine away, the record has to do; the report says so."""
+        mine = owner(self._bench.node, record.app)
         try:
-            containers = await self._bench.docker.containers(owner(self._bench.node, record.app))
-            observed = replace(observed, containers=containers)
+            return Observed(containers=await self._bench.docker.containers(mine, within_s=_ANSWER_S))
         except AgentError as error:
-            observed = replace(observed, reachable=False, trouble=error.fault)
-        return report(record, observed, self._bench.node, self._bench.now())
+            return Observed(reachable=False, trouble=error.fault)
 
 
 def _unknown(args: Inspect) -> Fault:

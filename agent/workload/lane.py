@@ -5,6 +5,8 @@ holds nothing that must survive it: what it remembers (attempts, trouble, a pull
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
@@ -25,11 +27,14 @@ from agent.workload.observed import Observed, belonging
 from agent.workload.plan import plan
 from agent.workload.report import report
 from agent.workload.steps import Advance, Create, Fail, Finish, Pull, Remove, Repair, Resolve, Start, Step, Stop, Wait
-from wire.messages import Fault
+from wire.messages import Category, Fault
 
 _log = structlog.get_logger("agent.lane")
 _LONGEST_PAUSE_S = 15.0
 """Between two attempts at something that is away, unless an event wakes the lane."""
+_LAST_LOOK_S = 3.0
+_NEVER = datetime.max.replace(tzinfo=UTC)
+"""Nothing to wait for but being woken."""
 
 
 class Lane:
@@ -43,10 +48,18 @@ class Lane:
         self._attempts = Attempts()
         self._trouble: Fault | None = None
         self._stumbles = 0
+        self._asking: asyncio.Timeout | None = None
 
     def wake(self) -> None:
         """Something happened that may concern this app."""
         self._woken.set()
+
+    def hurry(self, expires_at: datetime) -> None:
+        """A command came: what the engine is being asked for waits no longer than the command may."""
+        self.wake()
+        if self._asking is not None and not self._asking.expired():
+            due, when = asyncio.get_running_loop().time() + self._left_s(expires_at), self._asking.when()
+            self._asking.reschedule(due if when is None else min(when, due))
 
     @property
     def is_woken(self) -> bool:
@@ -79,7 +92,10 @@ class Lane:
             return
 
     async def _turn(self) -> datetime | None:
-        """Do what is to be done now; when to look again, or None if the app is gone."""
+        """Do what is to be done now; when to look again, or None if the app is gone.
+
+        By the next deadline of a command at the latest: none ends late because the engine or a registry hangs.
+        """
         waiting = await self._bench.ledger.waiting(self.app)
         record = await self._bench.ledger.record(self.app)
         now = self._bench.now()
@@ -91,10 +107,17 @@ class Lane:
             return now
         if record is None:
             return None
-        until = await self._brought_on(record)
+        deadlines = [entry.command.expires_at for entry in queue]
+        if record.job is not None and record.job.cause is None and now < record.job.expires_at:
+            deadlines.append(record.job.expires_at)
+        limit = min(deadlines, default=_NEVER)
+        try:
+            until = await self._brought_on(record, limit)
+        except TimeoutError:  # the engine has not answered by then; it is asked again, and may have done it meanwhile
+            return self._bench.now()
         if record.goal is Goal.REMOVED and not waiting and until == _NEVER:
             return None
-        return min(until, *(entry.command.expires_at for entry in queue)) if queue else until
+        return min(until, limit)
 
     async def _begin(self, entry: Entry, record: AppRecord | None) -> None:
         """Let a command have its turn, or end it where it can't have one."""
@@ -108,9 +131,10 @@ class Lane:
         await self._journal.announce("begin", begun.record, begun.job)
         _log.info("command_begun", app=self.app, command_id=command.id, verb=command.verb, issuer=command.issuer)
 
-    async def _brought_on(self, record: AppRecord) -> datetime:
-        """Observe, plan and do; when to look again."""
-        observed = await self._observe(record)
+    async def _brought_on(self, record: AppRecord, limit: datetime) -> datetime:
+        """Observe, plan and do; when to look again. Raises TimeoutError when the engine takes longer than `limit`."""
+        async with self._by(limit):
+            observed = await self._observe(record)
         if record.job is not None:
             await self._journal.tell_progress(record.job, observed)
         now = self._bench.now()
@@ -121,7 +145,7 @@ class Lane:
         for step in acts:
             repairing = repairing or isinstance(step, Repair)
             try:
-                record = await self._do(step, record)
+                record = await self._do(step, record, limit)
             except AgentError as error:
                 return await self._failed(error, record, repairing=repairing)
         if acts:
@@ -134,9 +158,10 @@ class Lane:
         bench = self._bench
         known = Observed(pull=self._fetch.seen, attempts=self._attempts, trouble=self._trouble)
         try:
-            containers = await bench.docker.containers(owner(bench.node, self.app))
-            observed = replace(known, containers=containers)
-            images = await self._images(record, observed)
+            async with self._last_look(record):
+                containers = await bench.docker.containers(owner(bench.node, self.app))
+                observed = replace(known, containers=containers)
+                images = await self._images(record, observed)
         except AgentError as error:
             self._stumbled(error)
             return replace(known, reachable=False, trouble=error.fault)
@@ -158,11 +183,36 @@ class Lane:
         wanted = {image.id for one in (trial, record.good) if one for image in one.images.values()}
         return frozenset([id_ for id_ in wanted if id_ in there or await self._bench.docker.image(id_)])
 
-    async def _do(self, step: Step, record: AppRecord) -> AppRecord:
+    @asynccontextmanager
+    async def _by(self, limit: datetime) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(None if limit == _NEVER else self._left_s(limit)) as self._asking:
+                yield
+        finally:
+            self._asking = None
+
+    def _left_s(self, limit: datetime) -> float:
+        return (limit - self._bench.now()).total_seconds()
+
+    @asynccontextmanager
+    async def _last_look(self, record: AppRecord) -> AsyncIterator[None]:
+        """Behind its deadline a command waits only a moment to see what it leaves."""
+        late = record.job is not None and self._bench.now() >= record.job.expires_at
+        try:
+            async with asyncio.timeout(_LAST_LOOK_S if late else None):
+                yield
+        except TimeoutError as error:
+            message, about = f"no answer within {_LAST_LOOK_S:g} s", Category.ENGINE_UNREACHABLE
+            raise TransientError(
+                message, phase="observe", component="engine", element=self.app, category=about
+            ) from error
+
+    async def _do(self, step: Step, record: AppRecord, limit: datetime) -> AppRecord:
         """Do one step; returns the record as it is then."""
         match step:
             case Create() | Start() | Stop() | Remove():
-                await act(step, self.app, self._bench)
+                async with self._by(limit):
+                    await act(step, self.app, self._bench)
             case Pull(reference=reference):
                 self._fetch.start(reference)
             case Repair(fresh=False):
@@ -222,7 +272,3 @@ class Lane:
     def _report(self, record: AppRecord, observed: Observed, now: datetime) -> None:
         over = record.goal is Goal.REMOVED and record.job is None
         self._bench.report(self.app, None if over else report(record, observed, self._bench.node, now))
-
-
-_NEVER = datetime.max.replace(tzinfo=UTC)
-"""Nothing to wait for but being woken."""

@@ -1,6 +1,7 @@
 """Seeing to it that every app has its lane, and waking lanes: at the start, on the engine's events, in a slow sweep."""
 
 import asyncio
+from datetime import datetime
 
 import structlog
 
@@ -26,20 +27,21 @@ class Reconcile:
         self._lanes: dict[str, Lane] = {}
         self._group: asyncio.TaskGroup | None = None
 
-    def wake(self, lane: str) -> None:
+    def wake(self, lane: str, expires_at: datetime) -> None:
         """A command for this lane stands in the ledger. Before `run` nothing has to be woken: it reads the ledger."""
         if lane == INQUIRIES:
             self._inquiry.wake()
         elif self._group is not None:
-            self._opened(lane, self._group).wake()
+            self._opened(lane, self._group).hurry(expires_at)
 
     async def run(self) -> None:
         """Run all lanes for ever."""
         async with asyncio.TaskGroup() as group:
             self._group = group
             group.create_task(self._inquiry.run(), name="inquiry")
-            for app in await self._bench.ledger.lanes():
-                self.wake(app)
+            for lane in await self._bench.ledger.lanes():
+                if lane != INQUIRIES:
+                    self._opened(lane, group).wake()
             group.create_task(self._watch(), name="engine-events")
             group.create_task(self._sweep(), name="sweep")
 

@@ -97,7 +97,7 @@ class Workload:
             case Admitted(command=command):
                 entered = await self._ledger.enter(command, incoming.payload, reply)
                 if entered.fresh:
-                    self._reconcile.wake(lane_of(command))
+                    self._reconcile.wake(lane_of(command), command.expires_at)
                 _log_entered(command.id, entered, verb=command.verb, issuer=command.issuer)
             case Refused(command_id=None, fault=fault):
                 self.rejected_commands += 1

@@ -15,6 +15,8 @@ class EngineProxy:
         self._engine = engine.removeprefix("unix://")
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._passing = asyncio.Event()
+        self._passing.set()
 
     @property
     def url(self) -> str:
@@ -32,14 +34,22 @@ class EngineProxy:
             writer.transport.abort()
         self._path.unlink(missing_ok=True)
 
+    def hang(self) -> None:
+        """Take connections and requests, and answer none: what a daemon that is stuck looks like."""
+        self._passing.clear()
+
+    def go_on(self) -> None:
+        """Pass on what was held, and what comes."""
+        self._passing.set()
+
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         to_reader, to_writer = await asyncio.open_unix_connection(self._engine)
         self._writers |= {writer, to_writer}
         try:
             with contextlib.suppress(ConnectionError):
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(_copy(reader, to_writer))
-                    group.create_task(_copy(to_reader, writer))
+                    group.create_task(self._copy(reader, to_writer))
+                    group.create_task(self._copy(to_reader, writer))
         except* ConnectionError:
             pass
         finally:
@@ -47,12 +57,12 @@ class EngineProxy:
                 one.close()
                 self._writers.discard(one)
 
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(65536):
-        writer.write(data)
-        await writer.drain()
-    writer.close()
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            await self._passing.wait()
+            writer.write(data)
+            await writer.drain()
+        writer.close()
 
 
 @asynccontextmanager
