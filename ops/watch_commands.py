@@ -56,7 +56,9 @@ class Following:
     plc: Annotated[str | None, typer.Argument(metavar="[PLC]", help="One PLC; all of the node if none is named.")] = (
         None
     )
-    count: Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop after so many changes.")] = None
+    count: Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop after the batch with the Nth change.")] = (
+        None
+    )
     session: Annotated[
         str | None, typer.Option(metavar="NAME", help="Kept by the broker, so that nothing is missed between two runs.")
     ] = None
@@ -86,7 +88,10 @@ class Asking:
 
 
 def outcome(asking: Asking, connection: Connection) -> None:
-    """Tell what became of a command: from the controller's record, and as nodes say it from now on."""
+    """Tell what became of a command: from the controller's record, and as nodes say it from now on.
+
+    Without a controller nobody knows which nodes were meant: it ends with the end of all that have spoken.
+    """
     if not is_name(asking.command_id):
         raise typer.BadParameter("an id has at most 64 letters, digits and . _ -", param_hint="ID")
     seconds("--timeout", asking.timeout)
