@@ -43,12 +43,9 @@ def go_back(record: AppRecord, job: Job, observed: Observed, now: datetime) -> t
         return (_BROKEN if touched else _UNCHANGED,)
     if now >= _back_by(record, job):
         return (Fail(fault=_not_back(job)),)
-    cleared = _trial_cleared(record, job, observed)
-    if cleared:
-        return cleared
     if record.good is None or not touched:
-        return (_UNCHANGED,)
-    return _restored(record, job, record.good, observed, now)
+        return _trial_cleared(record, job, observed) or (_UNCHANGED,)
+    return _trial_stopped(record, job, observed) or _restored(record, job, record.good, observed, now)
 
 
 def when_unreachable(job: Job, observed: Observed, now: datetime) -> tuple[Step, ...]:
@@ -115,11 +112,19 @@ def _announced(job: Job, observed: Observed) -> tuple[Step, ...]:
 
 
 def _trial_cleared(record: AppRecord, job: Job, observed: Observed) -> tuple[Step, ...]:
+    return tuple(step for one in _others(record, job, observed) for step in cleared_away(one, record))
+
+
+def _trial_stopped(record: AppRecord, job: Job, observed: Observed) -> tuple[Step, ...]:
+    """Enough for the old one to serve again; what is stopped is removed when the command is over."""
+    return stopped(_others(record, job, observed), record)
+
+
+def _others(record: AppRecord, job: Job, observed: Observed) -> tuple[Container, ...]:
     if job.trial is None:
         return ()
     mine = belonging(record.good, observed)
-    others = [one for one in observed.containers if one not in mine]
-    return tuple(step for one in others for step in cleared_away(one, record))
+    return tuple(one for one in observed.containers if one not in mine)
 
 
 def _restored(record: AppRecord, job: Job, good: AppRevision, observed: Observed, now: datetime) -> tuple[Step, ...]:

@@ -29,8 +29,8 @@ def deploy(record: AppRecord, job: Job, trial: AppRevision, observed: Observed, 
     if len(new) < len(trial.spec.containers):
         return _created(record, job, trial, observed, now)
     unstarted = tuple(one for one in new if one.state == "created")
-    if unstarted:
-        others = tuple(one for one in observed.containers if one not in new)
+    others = tuple(one for one in observed.containers if one not in new)
+    if unstarted or any(one.up for one in others):  # a restarted engine or a person may have started the old one again
         return _switched(record, job, unstarted, others)
     return proved(job, trial, observed, now) or (SUCCEEDED,)
 

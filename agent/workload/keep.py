@@ -14,15 +14,19 @@ _NOT_RUNNING = {"created": "its container was never started", "paused": "it is p
 
 
 def keep(record: AppRecord, goal: Goal, observed: Observed, now: datetime) -> tuple[Step, ...]:
-    """Steps toward `goal` for the good revision; all other containers of the app go."""
+    """Steps toward `goal` for the good revision; all other containers of the app go.
+
+    They are stopped first and removed last: one that Docker can't remove must not keep the good one down.
+    """
     mine = belonging(record.good, observed) if goal is not Goal.REMOVED else ()
     strays = [container for container in observed.containers if container not in mine]
-    cleared = tuple(step for stray in strays for step in cleared_away(stray, record))
+    halted = stopped(tuple(strays), record)
+    removed = tuple(Remove(id=stray.id) for stray in strays)
     if goal is Goal.STOPPED:
-        return (*stopped(mine, record), *cleared)
+        return (*stopped(mine, record), *halted, *removed)
     if goal is Goal.REMOVED or record.good is None:
-        return cleared
-    return (*cleared, *kept_up(record.good, observed, now))
+        return (*halted, *removed)
+    return (*halted, *kept_up(record.good, observed, now), *removed)
 
 
 def kept_up(revision: AppRevision, observed: Observed, now: datetime) -> tuple[Step, ...]:

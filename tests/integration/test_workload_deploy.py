@@ -71,7 +71,7 @@ async def test_revision_that_crashes_is_rolled_back_with_its_exit_code_and_last_
     assert "the pump is dry" in end.error.message
     (after,) = await running(docker, agent.node)
     assert after["Id"] == before["Id"]
-    assert len(await containers(docker, agent.node)) == 1
+    await until_only_one(docker, agent)
     report = await agent.heard.until("press", lambda app: app.status is AppStatus.RUNNING)
     assert report.running is not None
     assert report.running.number == 3

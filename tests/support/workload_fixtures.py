@@ -41,10 +41,14 @@ async def running(docker: aiodocker.Docker, node: NodeName, app: str = "press") 
 
 
 async def remove_all(docker: aiodocker.Docker, node: NodeName) -> None:
-    """Every container of this node goes."""
+    """Every container of this node goes, also one that the agent was about to remove when it ended."""
     for one in await docker.containers.list(all=True, filters='{"label":["millwright"]}'):
         if one._container["Labels"]["millwright"].startswith(f"{node}/"):
-            await one.delete(force=True)
+            try:
+                await one.delete(force=True)
+            except aiodocker.DockerError as error:
+                if error.status not in (404, 409):
+                    raise
 
 
 @pytest.fixture

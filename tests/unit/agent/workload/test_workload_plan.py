@@ -85,6 +85,11 @@ KEEPING: dict[str, tuple[AppRecord, Observed, tuple[Step, ...]]] = {
         (Repair(reason="it is exited with exit code 1"), START_OLD),
     ),
     "what is left of another revision goes": (record(NEW), sees(RUNS, container(NEW)), (STOP_OLD, Remove(id="id-1"))),
+    "stopped first, removed when the good one is up": (
+        record(OLD),
+        sees(container(OLD, "exited"), container(NEW)),
+        (STOP_NEW, Repair(reason="it is exited with exit code 0"), START_OLD, REMOVE_NEW),
+    ),
     "a container of a rolled back revision's origin serves": (record(replace(OLD, number=3)), sees(RUNS), ()),
     "a stopped app is stopped": (record(OLD, goal=Goal.STOPPED), sees(RUNS), (STOP_OLD,)),
     "and stays so": (record(OLD, goal=Goal.STOPPED), sees(container(OLD, "exited")), ()),
@@ -155,6 +160,11 @@ DEPLOYING: dict[str, tuple[AppRecord, Observed, tuple[Step, ...]]] = {
         sees(container(OLD, "exited"), container(NEW, started=98)),
         (Advance(stage=Stage.PROBE), Wait(until=at(103))),
     ),
+    "an old one that was started again meanwhile is stopped again": (
+        deploying(Stage.PROBE),
+        sees(container(OLD, started=97), container(NEW, started=98)),
+        (STOP_OLD,),
+    ),
     "healthy is good": (
         deploying(Stage.PROBE),
         sees(container(OLD, "exited"), container(NEW, started=95)),
@@ -169,14 +179,14 @@ DEPLOYING: dict[str, tuple[AppRecord, Observed, tuple[Step, ...]]] = {
 
 FAILING: dict[str, tuple[AppRecord, Observed, tuple[Step, ...]]] = {
     "nothing was touched": (deploying(Stage.CREATE, cause=fault(), failed_at=NOW), sees(RUNS), (UNCHANGED,)),
-    "the new one goes first": (
+    "the new one is stopped first": (
         deploying(Stage.PROBE, cause=fault(), failed_at=NOW),
         sees(container(OLD, "exited"), container(NEW)),
-        (STOP_NEW, REMOVE_NEW),
+        (STOP_NEW,),
     ),
-    "then the old one is started": (
+    "then the old one is started, before the new one is removed": (
         deploying(Stage.PROBE, cause=fault(), failed_at=NOW),
-        sees(container(OLD, "exited")),
+        sees(container(OLD, "exited"), container(NEW, "exited")),
         (START_OLD,),
     ),
     "or made again": (
