@@ -18,6 +18,8 @@ _REPOSITORY = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?\Z")
 _WHOLE = re.compile(r"(?P<name>[^@]+?)(?::(?P<tag>\w[\w.-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?\Z", re.ASCII)
 
+_HUB = ("docker.io", "index.docker.io")
+
 
 class Reference(Struct, frozen=True, kw_only=True):
     """`[host/]repository[:tag][@digest]`."""
@@ -31,6 +33,13 @@ class Reference(Struct, frozen=True, kw_only=True):
     def name(self) -> str:
         """Host and repository, as they stand in the engine's list of digests."""
         return f"{self.host}/{self.repository}" if self.host else self.repository
+
+    @property
+    def familiar_name(self) -> str:
+        """The name as the engine lists it: Docker Hub and its `library/` go without saying."""
+        if self.host not in (None, *_HUB):
+            return self.name
+        return self.repository.removeprefix("library/")
 
     def __str__(self) -> str:
         return f"{self.name}@{self.digest}" if self.digest else f"{self.name}:{self.tag}"
@@ -73,7 +82,7 @@ def digest_of(reference: Reference, repo_digests: tuple[str, ...]) -> str | None
     """The digest under which this repository knows the image; None for an image that never was in it."""
     for entry in repo_digests:
         name, _, digest = entry.partition("@")
-        if name == reference.name:
+        if name == reference.familiar_name:
             return digest
     return None
 

@@ -48,6 +48,7 @@ def test_default_registry_is_for_names_without_a_host() -> None:
         ("press:1", (), Source.NODE),
         ("press:1", (f"r.example/press@{DIGEST}",), Source.NODE),
         ("press:1", (f"press@{DIGEST}",), Source.REGISTRY_ELSE_NODE),
+        ("library/press:1", (f"press@{DIGEST}",), Source.REGISTRY_ELSE_NODE),
         ("r.example/press:1", (), Source.REGISTRY_ELSE_NODE),
         (f"r.example/press@{DIGEST}", (), Source.NODE),
         (f"r.example/press@{DIGEST}", None, Source.REGISTRY),
@@ -61,6 +62,8 @@ def test_digest_is_that_of_the_same_repository() -> None:
     known = (f"r.example/press@{DIGEST}", f"press@{DIGEST[:-1]}b")
     assert digest_of(parse_reference("r.example/press:1"), known) == DIGEST
     assert digest_of(parse_reference("s.example/press:1"), known) is None
+    for hub in ("library/press", "docker.io/press", "docker.io/library/press", "index.docker.io/library/press"):
+        assert digest_of(parse_reference(hub), known) == f"{DIGEST[:-1]}b"
 
 
 @pytest.mark.parametrize(
