@@ -56,9 +56,7 @@ class Following:
     plc: Annotated[str | None, typer.Argument(metavar="[PLC]", help="One PLC; all of the node if none is named.")] = (
         None
     )
-    count: Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop after the batch with the Nth change.")] = (
-        None
-    )
+    count: Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop behind the batch with the Nth.")] = None
     session: Annotated[
         str | None, typer.Option(metavar="NAME", help="Kept by the broker, so that nothing is missed between two runs.")
     ] = None

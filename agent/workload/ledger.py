@@ -236,12 +236,19 @@ def _tell(db: sqlite3.Connection, command_id: str, follow: Follow, at: datetime)
 
 
 def _post(db: sqlite3.Connection, outcome: Outcome, reply: Reply) -> None:
-    """Put an outcome into the outbox; an older step of the same command that still waits there gives way."""
+    """Put an outcome into the outbox; an older step of the same command that still waits there gives way, and so does
+    the same answer to an earlier repetition."""
+    payload = encode(outcome)
+    db.execute(
+        "DELETE FROM outbox WHERE command_id = ? AND phase = ? AND payload = ? AND response_topic IS ?"
+        " AND correlation_data IS ?",
+        (outcome.command_id, outcome.phase, payload, reply.topic, reply.correlation_data),
+    )
     if outcome.phase is Phase.RUNNING:
         db.execute("DELETE FROM outbox WHERE command_id = ? AND phase = ?", (outcome.command_id, Phase.RUNNING))
     db.execute(
         "INSERT INTO outbox (command_id, phase, payload, response_topic, correlation_data) VALUES (?, ?, ?, ?, ?)",
-        (outcome.command_id, outcome.phase, encode(outcome), reply.topic, reply.correlation_data),
+        (outcome.command_id, outcome.phase, payload, reply.topic, reply.correlation_data),
     )
 
 

@@ -23,12 +23,16 @@ _SAID_BY_ENGINE = (
     ("address already in use", Refusal(Category.PORT_CONFLICT)),
     ("ports are not available", Refusal(Category.PORT_CONFLICT)),
     ("no space left on device", Refusal(Category.NO_SPACE)),
+    ("client connection is closing", Refusal(Category.ENGINE_UNREACHABLE, retry=True)),
+    ("context canceled", Refusal(Category.ENGINE_UNREACHABLE, retry=True)),
+    ("transport is closing", Refusal(Category.ENGINE_UNREACHABLE, retry=True)),
     ("no such image", Refusal(Category.IMAGE_NOT_FOUND, retry=True)),
     ("no such container", Refusal(Category.ENGINE, retry=True)),
     ("is already in progress", Refusal(Category.ENGINE, retry=True)),
     ("marked for removal", Refusal(Category.ENGINE, retry=True)),
 )
-"""A vanished image or container is retried: it is observed and planned for again."""
+"""An engine that is just ending is as good as away (seen of 20.10, in the middle of a deploy). A vanished image or
+container is retried: it is observed and planned for again."""
 
 _SAID_BY_REGISTRY = (
     ("manifest unknown", Refusal(Category.IMAGE_NOT_FOUND)),

@@ -128,3 +128,9 @@ async def test_removed_apps_are_forgotten_in_the_end(ledger: Ledger, clock: Cloc
     clock.now = T0 + timedelta(days=31)
     await ledger.forget(30)
     assert await ledger.record("press") is None
+
+
+async def test_repetitions_of_a_command_fill_no_outbox(ledger: Ledger) -> None:
+    for _ in range(10):
+        await enter(ledger, PING)
+    assert [outcome.phase for outcome in await told(ledger)] == [Phase.ACCEPTED]

@@ -76,6 +76,7 @@ def test_digest_is_that_of_the_same_repository() -> None:
         ("No such container: x", Category.ENGINE, True),
         ("removal of container x is already in progress", Category.ENGINE, True),
         ("invalid mount config", Category.ENGINE, False),
+        ("grpc: the client connection is closing: context canceled", Category.ENGINE_UNREACHABLE, True),
     ],
 )
 def test_the_engines_words(words: str, category: Category, retry: bool) -> None:
