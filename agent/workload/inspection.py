@@ -57,6 +57,10 @@ class _Config(Struct, rename="pascal"):
     labels: dict[str, str] | None = None
 
 
+class _NetworkSettings(Struct, rename="pascal"):
+    networks: dict[str, Any] | None = None
+
+
 class _Container(Struct, rename="pascal"):
     id: str
     name: str
@@ -64,6 +68,7 @@ class _Container(Struct, rename="pascal"):
     state: _State
     config: _Config
     restart_count: int = 0
+    network_settings: _NetworkSettings = field(default_factory=_NetworkSettings)
 
 
 class _Actor(Struct, rename="pascal"):
@@ -116,6 +121,7 @@ def container_in(body: Mapping[str, Any]) -> Container:
         exit_code=found.state.exit_code,
         restarts=found.restart_count,
         error=found.state.error,
+        networks=frozenset(found.network_settings.networks or ()),
     )
 
 

@@ -38,6 +38,8 @@ class Container(Struct, frozen=True, kw_only=True):
     restarts: int = 0
     """How often Docker started it again by itself since it was last started by us."""
     error: str = ""
+    networks: frozenset[str] = frozenset()
+    """The names of those that it is joined to."""
 
     @property
     def up(self) -> bool:
@@ -97,11 +99,15 @@ class Observed(Struct, frozen=True, kw_only=True):
 
 
 def made_for(revision: AppRevision, spec: ContainerSpec, observed: Observed) -> Container | None:
-    """The container that stands for `spec` in this revision, if there is one."""
+    """The container that stands for `spec` in this revision, if there is one.
+
+    Docker makes a container and joins it to further networks in several steps: one that was left between them is none.
+    """
     image = revision.images.get(spec.name)
     wanted = (revision.origin, spec.name, spec_hash(spec), image.id if image else None)
     for container in observed.containers:
-        if (container.revision, container.container, container.spec, container.image) == wanted:
+        is_made = (container.revision, container.container, container.spec, container.image) == wanted
+        if is_made and container.networks.issuperset(spec.networks):
             return container
     return None
 

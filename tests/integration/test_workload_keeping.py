@@ -206,3 +206,26 @@ async def test_apps_and_engine_are_measured_for_the_heartbeat(agent: Running) ->
     assert app.memory_bytes is not None
     assert app.memory_bytes > 0
     assert app.age_s < 1
+
+
+async def test_a_container_that_is_not_in_all_its_networks_is_made_again(
+    agent: Running, docker: aiodocker.Docker
+) -> None:
+    """As a kill between making a container and joining it to its second network leaves it."""
+    names = tuple(f"{agent.node.site}-{number}" for number in range(2))
+    networks = [await docker.networks.create({"Name": name}) for name in names]
+    try:
+        await agent.do(Deploy(app="press", spec=spec(networks=names)))
+        (before,) = await running(docker, agent.node)
+        assert set(before["NetworkSettings"]["Networks"]) == set(names)
+        await networks[1].disconnect({"Container": before["Id"], "Force": True})
+        await docker.containers.container(before["Id"]).kill()
+
+        await agent.heard.until("press", lambda report: report.state in ("exited", "absent", "created"))
+        await agent.heard.until("press", runs)
+        (after,) = await running(docker, agent.node)
+        assert set(after["NetworkSettings"]["Networks"]) == set(names)
+        assert (await agent.do(Remove(app="press"))).phase is Phase.SUCCEEDED
+    finally:
+        for network in networks:
+            await network.delete()
