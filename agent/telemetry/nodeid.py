@@ -18,7 +18,7 @@ class NodeIdError(ValueError):
 
 
 def resolve(text: str, namespaces: Sequence[str]) -> ua.NodeId:
-    """The NodeId in this session; raises NodeIdError."""
+    """The NodeId by the index that the server gives its namespace at present; raises NodeIdError."""
     if text.startswith("nsu="):
         escaped, found, identifier = text[4:].partition(";")
         uri = escaped.replace("%3B", ";").replace("%25", "%")
