@@ -47,27 +47,41 @@ class Picture:
         return self._numbers[name]
 
     def changed_after(self, number: int) -> list[NodeName]:
-        """The nodes that changed since a reader saw `number`, in the order of their last change."""
+        """The nodes that changed since a reader saw `number`, forgotten ones too, in the order of their last change."""
         return sorted((name for name, last in self._numbers.items() if last > number), key=self._numbers.__getitem__)
 
     def draft(self, events: Iterable[Event]) -> tuple[Change, ...]:
         """Fold events without showing the result: the nodes that came out different."""
-        drafted: dict[NodeName, NodeView] = {}
+        drafted: dict[NodeName, NodeView | None] = {}
+        forgotten: set[NodeName] = set()
         for event in events:
-            known = drafted.get(event.node) or self._views.get(event.node)
+            known = drafted[event.node] if event.node in drafted else self._views.get(event.node)
             view = fold(known, event)
             if view is not known:
                 drafted[event.node] = view
-        return tuple(Change(before=self._views.get(name), after=view) for name, view in drafted.items())
+                if view is None:
+                    forgotten.add(event.node)
+        return tuple(
+            Change(
+                name=name,
+                before=None if name in forgotten else self._views.get(name),
+                after=view,
+                forgotten=name in forgotten,
+            )
+            for name, view in drafted.items()
+        )
 
     def show(self, changes: Iterable[Change], now: datetime) -> None:
         """Take what is stored by now, and tell whoever listens."""
         names = []
         for change in changes:
-            name = change.after.name
-            self._views[name] = change.after
-            self._standings[name] = status(change.after, now)
-            names.append(name)
+            if change.after is None:
+                self._views.pop(change.name, None)
+                self._standings.pop(change.name, None)
+            else:
+                self._views[change.name] = change.after
+                self._standings[change.name] = status(change.after, now)
+            names.append(change.name)
         self._announce(tuple(names), now)
 
     def tick(self, now: datetime) -> tuple[NodeName, ...]:

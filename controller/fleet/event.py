@@ -14,7 +14,11 @@ class AppRemoved(Struct, frozen=True, kw_only=True):
     app: str
 
 
-Said = Presence | Health | AppReport | AppRemoved | Outcome | PlcMeta
+class NodeRemoved(Struct, frozen=True):
+    """The retained presence of a node was cleared: somebody took the node out of the fleet."""
+
+
+Said = Presence | Health | AppReport | AppRemoved | NodeRemoved | Outcome | PlcMeta
 
 
 class Event(Struct, frozen=True, kw_only=True):

@@ -9,6 +9,8 @@ Messages may come late, twice and out of order (QoS 1, redelivery, a will publis
 - **App reports** carry no number. The later `at` wins among reports that arrive within `REORDER_S` of each other;
   after that the arrival decides, because a node's clock may have been set back.
 - **Outcomes** are numbered per command.
+- **Cleared topics** take away: an app's report the app, the presence the node with all that was known of it. They make
+  no node known.
 
 A message that changes nothing leaves the very same view, so that `is` tells whether anything happened.
 """
@@ -19,7 +21,7 @@ from typing import Generic, TypeVar, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from controller.fleet.event import AppRemoved, Event
+from controller.fleet.event import AppRemoved, Event, NodeRemoved
 from wire.messages import AppReport, Health, Outcome, PlcMeta, Presence
 from wire.topics import NodeName
 
@@ -69,27 +71,39 @@ class NodeView(Struct, frozen=True, kw_only=True):
 class Change(Struct, frozen=True, kw_only=True):
     """A node as it was shown, and as some messages made it."""
 
+    name: NodeName
     before: NodeView | None
-    after: NodeView
+    """None as well for one that was forgotten meanwhile: nothing of it is to be kept."""
+    after: NodeView | None
+    """None: it is not known any more."""
+    forgotten: bool = False
+    """All that was stored of it until then is to go."""
 
 
-def fold(view: NodeView | None, event: Event) -> NodeView:
-    """Add one message to what is known of its node."""
-    known = view or NodeView(name=event.node, first_seen_at=event.seen_at)
+def fold(view: NodeView | None, event: Event) -> NodeView | None:
+    """Add one message to what is known of its node; None where nothing is known of it any more, or still."""
     match event.said:
-        case Presence() as said:
-            return _fold_presence(known, Fact(said, event.seen_at), retained=event.retained)
-        case Health() as said:
-            return _fold_health(known, Fact(said, event.seen_at))
-        case AppReport() as said:
-            return _fold_app(known, Fact(said, event.seen_at))
+        case NodeRemoved():
+            return None
         case AppRemoved(app=app):
-            return _without_app(known, app)
-        case Outcome() as said:
+            return view and _without_app(view, app)
+        case said:
+            return _fold(view or NodeView(name=event.node, first_seen_at=event.seen_at), event, said)
+
+
+def _fold(known: NodeView, event: Event, said: Presence | Health | AppReport | Outcome | PlcMeta) -> NodeView:
+    match said:
+        case Presence():
+            return _fold_presence(known, Fact(said, event.seen_at), retained=event.retained)
+        case Health():
+            return _fold_health(known, Fact(said, event.seen_at))
+        case AppReport():
+            return _fold_app(known, Fact(said, event.seen_at))
+        case Outcome():
             return _fold_outcome(known, Fact(said, event.seen_at))
-        case PlcMeta() as said:
+        case PlcMeta():
             return _fold_plc(known, Fact(said, event.seen_at))
-    assert_never(event.said)
+    assert_never(said)
 
 
 def _fold_presence(view: NodeView, fact: Fact[Presence], *, retained: bool) -> NodeView:

@@ -143,6 +143,9 @@ class Ingest:
         changes = self._picture.draft(events)
         await self._store.write(changes, events)
         self._picture.show(changes, self._now())
+        for change in changes:
+            if change.forgotten:
+                _log.info("node_forgotten", node=str(change.name))
         self._counts.batch(len(batch), now_s=time.monotonic())
 
     def _read(self, batch: list[tuple[Message, datetime]], *, queued: bool) -> Iterator[Event]:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
-from controller.fleet.event import AppRemoved, Event, Said, seen_at
+from controller.fleet.event import AppRemoved, Event, NodeRemoved, Said, seen_at
 from wire.codec import ContractError, decode
 from wire.messages import AppReport, Health, Outcome, PlcMeta, Presence
 from wire.topics import EVERY, Address, Kind, Topics
@@ -49,12 +49,22 @@ def read(topics: Topics, message: Received) -> Event | None:
 
 def _said(address: Address, payload: bytes) -> Said | None:
     if not payload:
-        return AppRemoved(app=address.names[0]) if address.kind is Kind.APP else None
+        return _cleared(address)
     if len(payload) > MAX_BYTES:
         raise ContractError(f"{len(payload)} bytes are more than the {MAX_BYTES} that are read")
     said = decode(KINDS[address.kind], payload)
     _check(address, said)
     return said
+
+
+def _cleared(address: Address) -> AppRemoved | NodeRemoved | None:
+    match address.kind:
+        case Kind.APP:
+            return AppRemoved(app=address.names[0])
+        case Kind.PRESENCE:
+            return NodeRemoved()
+        case _:
+            return None
 
 
 def _check(address: Address, said: Presence | Health | AppReport | Outcome | PlcMeta) -> None:
@@ -77,7 +87,7 @@ def _check(address: Address, said: Presence | Health | AppReport | Outcome | Plc
 
 
 def _said_at(said: Said) -> datetime | None:
-    if isinstance(said, AppRemoved):
+    if isinstance(said, AppRemoved | NodeRemoved):
         return None
     at = said.since if isinstance(said, Presence) else said.at
     try:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from controller.fleet.event import Event
+from controller.fleet.event import Event, NodeRemoved
 from controller.fleet.node import Change, Fact, NodeView, PastEpoch
 from wire.messages import AppReport, Health, Outcome, PlcMeta, Presence
 from wire.topics import NodeName
@@ -38,34 +38,35 @@ def app_rows(change: Change) -> list[Row]:
     """A row for each app whose report is new."""
     known = change.before.apps if change.before else ()
     return [
-        {**_key(change.after.name), "app": fact.value.app, "report": _json(fact.value), "seen_at": fact.seen_at}
-        for fact in change.after.apps
+        {**_key(change.name), "app": fact.value.app, "report": _json(fact.value), "seen_at": fact.seen_at}
+        for fact in (change.after.apps if change.after else ())
         if not any(fact is other for other in known)
     ]
 
 
 def removed_apps(change: Change) -> list[Row]:
     """The keys of the apps that the node no longer has."""
-    left = {fact.value.app for fact in change.after.apps}
+    left = {fact.value.app for fact in change.after.apps} if change.after else set()
     known = {fact.value.app for fact in change.before.apps} if change.before else set()
-    site, node = change.after.name.site, change.after.name.node
-    return [{"of_site": site, "of_node": node, "of_app": app} for app in sorted(known - left)]
+    return [{**of_node(change.name), "of_app": app} for app in sorted(known - left)]
 
 
 def plc_rows(change: Change) -> list[Row]:
     """A row for each PLC whose tags are described anew."""
     known = change.before.plcs if change.before else ()
     return [
-        {**_key(change.after.name), "plc": fact.value.plc, "meta": _json(fact.value), "seen_at": fact.seen_at}
-        for fact in change.after.plcs
+        {**_key(change.name), "plc": fact.value.plc, "meta": _json(fact.value), "seen_at": fact.seen_at}
+        for fact in (change.after.plcs if change.after else ())
         if not any(fact is other for other in known)
     ]
 
 
 def outcome_rows(events: Iterable[Event]) -> list[Row]:
-    """A row for every phase of every command, each once."""
-    rows = {}
+    """A row for every phase of every command, each once; nothing of what a node said before it was removed."""
+    rows: dict[tuple[Any, ...], Row] = {}
     for event in events:
+        if isinstance(event.said, NodeRemoved):
+            rows = {key: row for key, row in rows.items() if key[:2] != (event.node.site, event.node.node)}
         if isinstance(event.said, Outcome):
             row = _outcome_row(event.node, event.said, event)
             rows[(row["site"], row["node"], row["command_id"], row["seq"])] = row
@@ -117,6 +118,11 @@ def _read(kind: type[T], stored: Iterable[tuple[str | None, Any]]) -> Iterator[F
         if text is not None:
             with suppress(msgspec.DecodeError):
                 yield Fact(msgspec.json.decode(text, type=kind), seen_at)
+
+
+def of_node(name: NodeName) -> Row:
+    """The node whose rows are meant, as parameters beside those of a statement's own columns."""
+    return {"of_site": name.site, "of_node": name.node}
 
 
 def _key(name: NodeName) -> Row:

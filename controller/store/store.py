@@ -69,9 +69,14 @@ class Store:
         return [rows.view_of(node, apps[key], plcs[key], outcomes[key]) for node in nodes for key in [_key(node)]]
 
     async def write(self, changes: Sequence[Change], events: Iterable[Event]) -> None:
-        """Store a batch: what its events made of their nodes, and every outcome among them; raises StoreError."""
+        """Store a batch: what its events made of their nodes, and every outcome among them; raises StoreError.
+
+        Of a node that was forgotten every row goes first.
+        """
         async with self._writing() as connection:
-            await self._replace(connection, schema.node, [rows.node_row(change.after) for change in changes])
+            await _forget(connection, [rows.of_node(change.name) for change in changes if change.forgotten])
+            nodes = [rows.node_row(change.after) for change in changes if change.after]
+            await self._replace(connection, schema.node, nodes)
             await _delete_apps(connection, _of_each(rows.removed_apps, changes))
             await self._replace(connection, schema.app, _of_each(rows.app_rows, changes))
             await self._replace(connection, schema.plc, _of_each(rows.plc_rows, changes))
@@ -129,6 +134,12 @@ async def _delete_apps(connection: AsyncConnection, keys: list[rows.Row]) -> Non
     table = schema.app
     if keys:
         of_one = (table.c[name] == bindparam(f"of_{name}") for name in ("site", "node", "app"))
+        await connection.execute(delete(table).where(*of_one), keys)
+
+
+async def _forget(connection: AsyncConnection, keys: list[rows.Row]) -> None:
+    for table in (schema.node, schema.app, schema.plc, schema.outcome) if keys else ():
+        of_one = (table.c[name] == bindparam(f"of_{name}") for name in ("site", "node"))
         await connection.execute(delete(table).where(*of_one), keys)
 
 

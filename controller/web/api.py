@@ -77,8 +77,9 @@ class Api(Controller):
     async def node(self, source: Source, site: Site, node: Node) -> views.NodeDetail:
         """One node, with the latest phases of its commands."""
         view = source.view(site, node)
+        standing = source.picture.standing(view.name)  # the node may be forgotten while the store is asked
         timeline = await source.store.outcomes_at(view.name, limit=TIMELINE)
-        return showing.node_detail(view, source.picture.standing(view.name), timeline, source.now())
+        return showing.node_detail(view, standing, timeline, source.now())
 
     @get("/nodes/{site:str}/{node:str}/apps", summary="The apps of one node", sync_to_thread=False)
     def apps(self, source: Source, site: Site, node: Node) -> views.AppsOut:
@@ -105,7 +106,7 @@ class Api(Controller):
 
     @get("/events", summary="Changes as they come (Server-Sent Events)", media_type="text/event-stream")
     async def events(self, feed: Feed, last_event_id: LastEventId = None) -> Stream:
-        """`fleet` with everything, then `node` for each that changes, and `clock` every five seconds."""
+        """`fleet` with everything, then `node` for each that changes, `gone` for each forgotten one, and `clock`."""
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return Stream(feed.events(last_event_id), media_type="text/event-stream", headers=headers)
 

@@ -2,7 +2,7 @@
 
 A reader that comes gets the whole fleet, or, where it says which number it saw last, the nodes that changed since.
 Then every change, encoded once for all readers. A node is sent as it is now, so that missing an intermediate state
-loses nothing.
+loses nothing; one that was forgotten is sent as gone.
 
 The queue of a reader is bounded: one that doesn't keep up is told so, and its stream ends. Its browser connects again
 with the last number it saw and gets each changed node once.
@@ -146,9 +146,11 @@ class Feed:
 
     def _node(self, name: NodeName, now: datetime) -> bytes:
         view = self._picture.get(name)
-        assert view is not None, "a node is never taken out of the picture"  # noqa: S101
+        event_id = self._id(self._picture.number_of(name))
+        if view is None:
+            return _event("gone", {"now": now, "site": name.site, "node": name.node}, event_id)
         row = node_row(view, self._picture.standing(name), now)
-        return _event("node", {"now": now, "node": row}, self._id(self._picture.number_of(name)))
+        return _event("node", {"now": now, "node": row}, event_id)
 
     def _id(self, number: int) -> bytes:
         return f"{self._life}-{number}".encode()

@@ -13,7 +13,7 @@ from tests.support import fleet
 from tests.support.controlling import Controller, controller
 from tests.support.mosquitto import MosquittoContainer
 from wire.messages import AppStatus, Category, Fault, Left, Outcome, Phase, Progress
-from wire.topics import NodeName
+from wire.topics import Kind, NodeName
 
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -173,6 +173,9 @@ async def test_the_page_shows_every_node_with_its_word_and_changes_as_messages_c
         await line[POOR].go()
         await expect(page.locator(f'tr[data-key="{POOR}"] .state-line b')).to_have_text("Offline")
         await expect(page.locator('[data-status="offline"] .number')).to_have_text("3")
+        await line[POOR].clear(Kind.PRESENCE)
+        await expect(page.locator(f'tr[data-key="{POOR}"]')).to_have_count(0)
+        await expect(page.locator('[data-status="offline"] .number')).to_have_text("2")
 
 
 async def test_ages_are_counted_on_the_page(

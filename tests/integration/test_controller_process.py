@@ -21,7 +21,7 @@ from tests.support import fleet
 from tests.support.controlling import Controller, controller, start
 from tests.support.mosquitto import MosquittoContainer
 from wire.messages import AppStatus, Left, Outcome, Phase
-from wire.topics import NodeName
+from wire.topics import Kind, NodeName
 
 NODE = NodeName("plant-api", "press-1")
 HOLDING = Path(__file__).parents[1] / "support" / "holding_controller.py"
@@ -148,6 +148,33 @@ async def test_the_stream_says_when_silence_alone_changed_a_node(http: httpx.Asy
             if "offline" in words:
                 break
     assert words[-1] == "offline"
+
+
+async def test_a_forgotten_node_is_gone_from_the_stream_and_the_api(http: httpx.AsyncClient, node: fleet.Node) -> None:
+    await node.come()
+    await answer(http, f"/api/v1/nodes/{NODE}")
+    async with asyncio.timeout(20), http.stream("GET", "/api/v1/events") as response:
+        stream = events(response)
+        _, last_id, _ = await anext(stream)
+        await node.clear(Kind.PRESENCE)
+        said = [(name, data) async for name, _, data in take_until(stream, "gone")]
+    assert (said[-1][1]["site"], said[-1][1]["node"]) == (NODE.site, NODE.node)
+    assert (await http.get(f"/api/v1/nodes/{NODE}")).status_code == 404
+    assert (await answer(http, "/api/v1/fleet"))["nodes"] == []
+    async with asyncio.timeout(20):
+        async with http.stream("GET", "/api/v1/events", headers={"Last-Event-ID": str(last_id)}) as response:
+            missed = [name async for name, _, _ in take_until(events(response), "gone")]
+    assert missed == ["clock", "gone"]
+
+
+async def take_until(
+    stream: AsyncIterator[tuple[str, str | None, Any]], last: str
+) -> AsyncIterator[tuple[str, str | None, Any]]:
+    """What comes, up to the first event of that name."""
+    async for each in stream:
+        yield each
+        if each[0] == last:
+            return
 
 
 async def test_every_answer_carries_the_security_headers(http: httpx.AsyncClient) -> None:

@@ -144,6 +144,10 @@ class Node:
         """Publish any message below this node."""
         await self._client.send(TOPICS.of(self.name, kind, *names), encode(message), retain=retain)
 
+    async def clear(self, kind: Kind, *names: str) -> None:
+        """Take back what the broker keeps on a topic of this node."""
+        await self._client.send(TOPICS.of(self.name, kind, *names), b"", retain=True)
+
     def presence(self, *, online: bool = True, reason: str | None = None) -> Presence:
         """What this node's presence is; with `online` false, its will."""
         since = now() - timedelta(hours=30) if online else None

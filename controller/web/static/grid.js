@@ -36,6 +36,12 @@ export class Grid {
     return true;
   }
 
+  /** Drop the row of a node that is no more. */
+  remove(key) {
+    this.#rows.delete(key);
+    this.draw();
+  }
+
   select(key) {
     this.#selected = key;
     this.#mark();

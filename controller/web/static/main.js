@@ -75,6 +75,16 @@ function takeNode({ now, node }) {
   if (panel.key === keyOf(node)) panel.update();
 }
 
+function takeGone({ now, ...node }) {
+  model.tell(now);
+  if (!model.remove(keyOf(node))) return;
+  $("news").textContent = `${node.node} at ${node.site} was taken out of the fleet`;
+  grid.remove(keyOf(node));
+  drawSummary($("summary"), model, choose);
+  drawShown();
+  if (panel.key === keyOf(node)) panel.update();
+}
+
 function announce(node) {
   $("news").textContent = `${node.node} at ${node.site} is ${WORD[node.status].toLowerCase()}`;
 }
@@ -85,6 +95,7 @@ follow("/api/v1/events", {
     drawAll();
   },
   node: takeNode,
+  gone: takeGone,
   clock({ now, ingest }) {
     model.tell(now);
     model.ingest = ingest;

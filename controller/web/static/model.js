@@ -42,6 +42,12 @@ export class Model {
     return before;
   }
 
+  /** Forget one node; returns whether it was known. */
+  remove(key) {
+    this.history.delete(key);
+    return this.nodes.delete(key);
+  }
+
   /** How many nodes stand how. */
   counts() {
     const counts = { online: 0, degraded: 0, stale: 0, offline: 0, unknown: 0 };

@@ -40,14 +40,15 @@ export class Panel {
   update() {
     if (!this.key) return;
     this.#draw();
-    this.#ask();
+    if (this.model.nodes.has(this.key)) this.#ask();
   }
 
   #draw() {
     const node = this.model.nodes.get(this.key);
     if (!node) {
+      this.#timeline = null;
       this.head.replaceChildren(h("h2", { id: "panel-name" }, this.key));
-      this.body.replaceChildren(h("p", { class: "part" }, "No message of this node has been seen."));
+      this.body.replaceChildren(h("p", { class: "part" }, "Nothing is known of this node."));
       return;
     }
     const badge = h("span", { class: `badge is-${node.status}` }, glyph(node.status), WORD[node.status]);

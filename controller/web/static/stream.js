@@ -4,7 +4,7 @@ const SILENT_MS = 16000;
 const AGAIN_MS = 2000;
 
 /**
- * Follow the server's events. `on.fleet`, `on.node` and `on.clock` get what it says; `on.open` and `on.lost` how the
+ * Follow the server's events. `on.fleet`, `on.node`, `on.gone` and `on.clock` get what it says; `on.open` and `on.lost` how the
  * stream stands. A connection that is silent for longer than three clock events counts as lost.
  */
 export function follow(url, on) {
@@ -22,6 +22,7 @@ export function follow(url, on) {
     source = new EventSource(url);
     source.addEventListener("fleet", heard(on.fleet));
     source.addEventListener("node", heard(on.node));
+    source.addEventListener("gone", heard(on.gone));
     source.addEventListener("clock", heard(on.clock));
     source.addEventListener("error", lost);
   }

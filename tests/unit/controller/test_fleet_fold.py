@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from controller.fleet.event import AppRemoved, Event, Said
+from controller.fleet.event import AppRemoved, Event, NodeRemoved, Said
 from controller.fleet.node import LATEST_OUTCOMES, NodeView, fold
 from tests.support import fleet
 from wire.messages import AppReport, Outcome, Phase, PlcMeta, Presence
@@ -160,6 +160,15 @@ def test_a_cleared_report_removes_the_app_and_no_other() -> None:
     view = folded(event(report(0)), event(other), event(AppRemoved(app="hmi")))
     assert [fact.value.app for fact in view.apps] == ["cache"]
     assert folded(event(AppRemoved(app="hmi")), start=view) is view
+
+
+def test_a_removed_node_is_not_known_any_more() -> None:
+    assert fold(folded(event(presence("s1")), event(fleet.health(NODE))), event(NodeRemoved())) is None
+
+
+def test_a_cleared_topic_makes_no_node_known() -> None:
+    assert fold(None, event(NodeRemoved())) is None
+    assert fold(None, event(AppRemoved(app="hmi"))) is None
 
 
 # --- outcomes and tags

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from controller.fleet.event import AppRemoved
+from controller.fleet.event import AppRemoved, NodeRemoved
 from controller.ingest.counts import Counts, Sparing
 from controller.ingest.reading import MAX_BYTES, Received, read
 from tests.support import fleet
@@ -46,8 +46,15 @@ def test_a_cleared_app_report_means_that_the_app_is_gone() -> None:
     assert event.said == AppRemoved(app="hmi")
 
 
-def test_any_other_cleared_topic_means_nothing() -> None:
-    assert read(TOPICS, received(b"", Kind.HEALTH)) is None
+def test_a_cleared_presence_means_that_the_node_is_gone() -> None:
+    event = read(TOPICS, received(b"", Kind.PRESENCE))
+    assert event is not None
+    assert (event.node, event.said) == (NODE, NodeRemoved())
+
+
+@pytest.mark.parametrize("where", [(Kind.HEALTH,), (Kind.TAGMETA, "press"), (Kind.OUTCOME, "c1")])
+def test_any_other_cleared_topic_means_nothing(where: tuple[Kind, ...]) -> None:
+    assert read(TOPICS, received(b"", *where)) is None
 
 
 @pytest.mark.parametrize(
