@@ -44,17 +44,17 @@ async def test_broker_that_lets_the_node_in_passes(broker: MosquittoContainer) -
     assert states(await checked(broker.as_node(NODE))) == dict.fromkeys(ALL, PASS)
 
 
-async def test_running_agent_is_not_disturbed(broker: MosquittoContainer) -> None:
-    session = session_of(broker.as_node(NODE), NODE)
+async def test_running_agent_is_not_disturbed(broker: MosquittoContainer, node: NodeName) -> None:
+    session = session_of(broker.as_node(node), node)
     watcher = Client(broker.broker, identifier="watcher", clean_start=True, session_expiry_s=0)
     async with running(session), watcher:
         number = await session.wait_connected()
-        await watcher.subscribe("mw/v1/#", qos=1)
+        await watcher.subscribe(f"mw/v1/{node}/#", qos=1)
         retained = await anext(watcher.messages)
-        assert retained.topic.value == "mw/v1/plant-a/press-1/presence"
-        await checked(broker.as_node(NODE))
+        assert retained.topic.value == f"mw/v1/{node}/presence"
+        await checked(broker.as_node(node), node)
         seen = await anext(watcher.messages)
-        assert (seen.topic.value, seen.retain) == ("mw/v1/plant-a/press-1/log/validate", False)
+        assert (seen.topic.value, seen.retain) == (f"mw/v1/{node}/log/validate", False)
         assert session.connected
         assert await session.wait_connected() == number
 
