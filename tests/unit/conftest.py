@@ -9,5 +9,5 @@ from hypothesis import HealthCheck, settings
 _SLOW_TO_DRAW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 settings.register_profile("quick", max_examples=10, deadline=None, suppress_health_check=_SLOW_TO_DRAW)
-settings.register_profile("thorough", max_examples=200, deadline=None, suppress_health_check=_SLOW_TO_DRAW)
+settings.register_profile("thorough", max_examples=250, deadline=None, suppress_health_check=_SLOW_TO_DRAW)
 settings.load_profile("quick")

@@ -5,7 +5,7 @@ Hypothesis makes the states; `tests/support/workload_world.py` is the model that
 
 from typing import Any
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as some
 from msgspec.structs import replace
 
@@ -99,7 +99,6 @@ def desired_holds(world: World, known: AppRecord) -> None:
         assert not running
 
 
-@settings(max_examples=100, deadline=None)
 @given(there=some_containers, goal=some.sampled_from(Goal), dies=deaths)
 def test_app_comes_to_be_as_desired_from_any_state(
     there: tuple[Container, ...], goal: Goal, dies: list[int | None]
@@ -111,7 +110,6 @@ def test_app_comes_to_be_as_desired_from_any_state(
     desired_holds(world, settle(world, known, dies))
 
 
-@settings(max_examples=250, deadline=None)
 @given(
     there=some_containers,
     goal=some.sampled_from([Goal.RUNNING, Goal.STOPPED]),
