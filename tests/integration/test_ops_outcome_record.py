@@ -32,11 +32,13 @@ async def test_a_controller_remembers_what_became_of_a_command(
     broker: MosquittoContainer, node: NodeName, tmp_path: Path
 ) -> None:
     phases = (Phase.ACCEPTED, Phase.RUNNING, Phase.REJECTED)
-    async with controller(broker.controller, tmp_path) as centre:
-        async with ScriptedNode(broker.as_node(node), node) as scripted:
-            for seq, phase in enumerate(phases):
-                said = Outcome(command_id="c-9", node=str(node), seq=seq, phase=phase, at=datetime.now(UTC))
-                await scripted.publish(Kind.OUTCOME, "c-9", message=said)
+    async with (
+        controller(broker.controller, tmp_path) as centre,
+        ScriptedNode(broker.as_node(node), node) as scripted,  # clears its presence at its end: forgotten then
+    ):
+        for seq, phase in enumerate(phases):
+            said = Outcome(command_id="c-9", node=str(node), seq=seq, phase=phase, at=datetime.now(UTC))
+            await scripted.publish(Kind.OUTCOME, "c-9", message=said)
         found = await recorded(centre.url, "c-9", count=len(phases))
         code, out, _ = await ask(centre.url, "c-9")
         unknown = await ask(centre.url, "never-sent", "--timeout", "1s")
